@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-Array = NDArray[np.floating]
-Function = Callable[[Array], Array]
+Array = NDArray[np.float64]
+Function = Callable[[Any], Any]
 
 
 def softmax(logits: Array) -> Array:
@@ -24,7 +25,7 @@ def softmax(logits: Array) -> Array:
     -------
     ndarray of the same shape, each column non-negative with sum one.
     """
-    f = logits - logits.max(axis=0)
+    f: Array = logits - logits.max(axis=0)
     np.exp(f, out=f)
     f /= f.sum(axis=0)
     return f
@@ -73,11 +74,12 @@ class Activation:
         lower, upper = self.target_range
         if np.isfinite(upper - lower):
             margin = 0.01 * (upper - lower)
-            return self.inverse(np.clip(y, lower + margin, upper - margin))
-        if np.isfinite(lower):
+            y = np.clip(y, lower + margin, upper - margin)
+        elif np.isfinite(lower):
             smallest = 0.01 * np.where(typical > 0, typical, 1.0)
-            return self.inverse(np.maximum(y, lower + smallest))
-        return self.inverse(y)
+            y = np.maximum(y, lower + smallest)
+        inverse: Array = self.inverse(y)
+        return inverse
 
     def derivative_range(
         self, order: int, lower: Array, upper: Array
@@ -105,17 +107,17 @@ def _softplus_inverse(y: Array) -> Array:
 
 
 def _sigmoid_d1(u: Array) -> Array:
-    s = expit(u)
+    s: Array = expit(u)
     return s * (1 - s)
 
 
 def _sigmoid_d2(u: Array) -> Array:
-    s = expit(u)
+    s: Array = expit(u)
     return s * (1 - s) * (1 - 2 * s)
 
 
 def _sigmoid_d3(u: Array) -> Array:
-    s = expit(u)
+    s: Array = expit(u)
     p = s * (1 - s)
     return p * (1 - 6 * p)
 
@@ -125,12 +127,12 @@ def _tanh_d1(u: Array) -> Array:
 
 
 def _tanh_d2(u: Array) -> Array:
-    t = np.tanh(u)
+    t: Array = np.tanh(u)
     return -2 * t * (1 - t**2)
 
 
 def _tanh_d3(u: Array) -> Array:
-    t2 = np.tanh(u) ** 2
+    t2: Array = np.tanh(u) ** 2
     return -2 * (1 - t2) * (1 - 3 * t2)
 
 

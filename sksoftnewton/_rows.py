@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf
 
-Array = NDArray[np.floating]
-Terms = tuple[Array | float, ...]
+Array = NDArray[np.float64]
+Terms = tuple[Any, ...]  # arrays and floats to be added up
 
 # Blocks are added up in this many groups whatever the number of threads, so
 # that the order of the additions, and with it every result, does not depend on
@@ -99,13 +99,6 @@ class SparseBlock:
 Block = DenseBlock | SparseBlock
 
 
-class FeatureSpace(Protocol):
-    """A linear map between A1 for the user's features and A1 in the solver."""
-
-    def project(self, A1: Array) -> Array: ...
-    def lift(self, A1: Array) -> Array: ...
-
-
 @dataclass(frozen=True)
 class Standardisation:
     """Weighted means and standard deviations of the columns."""
@@ -118,7 +111,7 @@ class Standardisation:
         return cls(np.zeros(n_columns), np.ones(n_columns))
 
     @classmethod
-    def of(cls, X: Array | sp.csr_array, weight: Array) -> Standardisation:
+    def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
         Two passes over blocks of rows, relative to the first row, so that a
@@ -163,7 +156,7 @@ class Rows:
 
     def __init__(
         self,
-        X: Array | sp.csr_array,
+        X: Any,
         targets: Array,
         weight: Array,
         standardisation: Standardisation,
@@ -177,16 +170,17 @@ class Rows:
         self.total_weight = float(weight.sum())
         self.n_rows, self.n_features = X.shape
         self.n_outputs = targets.shape[1]
-        self.sparse = sp.issparse(X)
+        self.sparse: bool = sp.issparse(X)
+        self.X: Any = X
         if self.sparse:
             scale = standardisation.scale
             self.X = sp.csr_array(
                 (X.data / scale[X.indices], X.indices, X.indptr), shape=X.shape
             )
             self._shift = standardisation.mean / scale
-        else:
-            self.X = X
-        self.block_rows = int(np.clip(BLOCK_ELEMENTS // (self.n_features + 1), 256, 4096))
+        self.block_rows = int(
+            np.clip(BLOCK_ELEMENTS // (self.n_features + 1), 256, 4096)
+        )
 
     def block(self, rows: slice) -> Block:
         """The block of consecutive rows ``rows``."""
@@ -214,15 +208,15 @@ class Rows:
         groups = [starts[i : i + per_group] for i in range(0, len(starts), per_group)]
 
         def group_sum(group: range) -> Terms:
-            return _added(
+            return added(
                 function(self.block(slice(start, start + self.block_rows)))
                 for start in group
             )
 
         if self.n_threads == 1:
-            return _added(map(group_sum, groups))
+            return added(map(group_sum, groups))
         with ThreadPoolExecutor(self.n_threads) as pool:
-            return _added(pool.map(group_sum, groups))
+            return added(pool.map(group_sum, groups))
 
     @cached_property
     def second_moments(self) -> Array:
@@ -231,7 +225,7 @@ class Rows:
         Shape (n_features, n_features).
         """
 
-        def moments(block: Block) -> tuple[Array]:
+        def moments(block: Block) -> Terms:
             total = np.zeros((self.n_features, self.n_features))
             for rows, features in block.dense():
                 x = features[:-1]
@@ -239,20 +233,26 @@ class Rows:
             return (total,)
 
         (total,) = self.sum(moments)
-        return total / self.total_weight  # type: ignore[return-value]
+        mean: Array = total / self.total_weight
+        return mean
 
     @cached_property
     def kernel(self) -> Array:
         """Inner products of the standardised features (no constant), (n, n)."""
         if self.sparse:
-            products = (self.X @ self.X.T).toarray()
-            cross = self.X @ self._shift
-            return products - cross[:, None] - cross + self._shift @ self._shift
-        x = self.whole().features[:-1]  # type: ignore[union-attr]
+            products: Array = (self.X @ self.X.T).toarray()
+            cross: Array = self.X @ self._shift
+            products -= cross[:, None] + cross
+            products += self._shift @ self._shift
+            return products
+        block = self.whole()
+        assert isinstance(block, DenseBlock)
+        x = block.features[:-1]
         return x.T @ x
 
 
-def _added(terms: Iterator[Terms]) -> Terms:
+def added(terms: Iterator[Terms]) -> Terms:
+    """The elementwise sum of tuples of arrays and floats."""
     total = list(next(terms))
     for term in terms:
         for i, value in enumerate(term):
@@ -282,11 +282,10 @@ class RowSpace:
         pivots = pivots - 1
         Z = np.zeros((rows.n_rows, rank))
         Z[pivots] = np.tril(factor)[:, :rank]
-        chosen = np.flatnonzero(np.ones(rows.n_rows))[pivots[:rank]]
         self._factor = np.tril(factor[:rank, :rank])
         if not self._factor[0, 0] > 0:  # every feature is constant
             self._factor[0, 0] = 1.0
-        self._chosen = chosen
+        self._chosen = pivots[:rank]
         self._block = rows.whole()
         self.rows = Rows(
             Z,

@@ -1,0 +1,177 @@
+"""From validated arrays to a trained network, and back to the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from sksoftnewton._activations import Activation
+from sksoftnewton._network import Network
+from sksoftnewton._newton import Point, Row, Solution, minimize, small_decrease
+from sksoftnewton._regimes import NewtonSystems
+from sksoftnewton._rows import (
+    Rows,
+    RowSpace,
+    Standardisation,
+    Whitening,
+    onto_range,
+)
+
+Array = NDArray[np.float64]
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """One BLAS thread: on small matrices more cost time, and 100 ms on a busy core.
+
+    Parallel work comes from the blocks of rows instead.
+    """
+    with _blas().limit(limits=1):
+        yield
+
+
+@dataclass(frozen=True)
+class Layers:
+    """A network in the units of the user's data.
+
+    Attributes
+    ----------
+    hidden_coef : ndarray of shape (n_hidden, n_features)
+    hidden_intercept : ndarray of shape (n_hidden,)
+    output_coef : ndarray of shape (n_outputs, n_hidden)
+    """
+
+    hidden_coef: Array
+    hidden_intercept: Array
+    output_coef: Array
+
+
+class Problem:
+    """A regression problem in the coordinates in which it is solved.
+
+    Columns of X and, for the identity h, of y are standardised by their weighted
+    moments. Data with more features than rows are rotated exactly into their row
+    space.
+
+    Parameters
+    ----------
+    X : ndarray or csr_array of shape (n, n_features)
+    Y : ndarray of shape (n, n_outputs), float64
+    weight : ndarray of shape (n,), non-negative, not all zero
+    activation : Activation
+    penalty : {"weights", "logits"}
+    output_weights : ndarray of shape (n_outputs, n_hidden) or None
+    n_threads : int
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        Y: Array,
+        weight: Array,
+        *,
+        activation: Activation,
+        penalty: str,
+        output_weights: Array | None,
+        n_threads: int,
+    ) -> None:
+        self.activation = activation
+        self.features = Standardisation.of(X, weight)
+        if activation.name == "identity":
+            self.targets = Standardisation.of(Y, weight)
+        else:
+            self.targets = Standardisation.identity(Y.shape[1])
+        self.n_features = X.shape[1]
+        counted = weight > 0
+        wide = self.n_features > np.count_nonzero(counted)
+        if wide and not counted.all():  # the row space is that of counted rows
+            X, Y, weight = X[counted], Y[counted], weight[counted]
+        targets = (Y - self.targets.mean) / self.targets.scale
+        rows = Rows(X, targets, weight, self.features, n_threads=n_threads)
+        self.row_space = RowSpace(rows) if wide else None
+        self.rows = self.row_space.rows if self.row_space else rows
+        logits = penalty == "logits"
+        self.whitening = Whitening(self.rows.second_moments) if logits else None
+        self.output_weights = (
+            None if output_weights is None else self._standardised(output_weights)
+        )
+
+    def network(self, n_hidden: int, alpha: tuple[float, float]) -> Network:
+        return Network(
+            self.rows,
+            n_hidden,
+            self.activation,
+            alpha,
+            whitening=self.whitening,
+            output_weights=self.output_weights,
+            mean_over=self.n_features,
+        )
+
+    def random_start(self, network: Network, rng: np.random.Generator) -> Array:
+        """A1 ~ N(0, 1/D) on standardised features, A2 by ridge regression.
+
+        No row of the data enters A1 and the number of draws does not depend on
+        the number of rows, so that weights are equal to repeated rows exactly.
+        Only the part of A1 that predictions see is kept.
+        """
+        D = self.n_features + 1
+        A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(network.n_hidden, D))
+        if self.row_space:
+            A1 = self.row_space.project(A1)
+        else:
+            A1 = onto_range(self.rows.second_moments, A1)
+        return network.start(A1)
+
+    def start_from(self, network: Network, layers: Layers) -> Array:
+        """The parameter vector of a network given in the user's units."""
+        coef = layers.hidden_coef.astype(np.float64)
+        intercept = layers.hidden_intercept + coef @ self.features.mean
+        A1: Array = np.hstack([coef * self.features.scale, intercept[:, None]])
+        if self.row_space:
+            A1 = self.row_space.project(A1)
+        return network.pack(A1, self._standardised(layers.output_coef))
+
+    def layers(self, network: Network, theta: Array) -> Layers:
+        """The network at θ in the user's units."""
+        A1, A2 = network.layers(theta)
+        if self.row_space:
+            A1 = self.row_space.lift(A1)
+        coef = A1[:, :-1] / self.features.scale
+        mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
+        return Layers(coef, A1[:, -1] - coef @ self.features.mean, A2 * scale + mean)
+
+    def _standardised(self, A2: Array) -> Array:
+        # Softmax sums to one, so the mean of y moves into A2.
+        return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
+
+
+def train(
+    network: Network,
+    theta: Array,
+    *,
+    tol: float,
+    max_iter: int,
+    callback: Callable[[Point, Row], bool] | None = None,
+) -> Solution:
+    """Minimise F from one start."""
+    return minimize(
+        network,
+        theta,
+        NewtonSystems(network),
+        converged=small_decrease(tol),
+        max_iter=max_iter,
+        n_rows=network.rows.n_rows,
+        callback=callback,
+    )
