@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+# Elements of the widest array made for a part of a block: it stays in the cache.
+PART_ELEMENTS = 2**18
 # Packed products x_d x_e held at a time by the Gram of a block.
 GRAM_BUFFER_ROWS = 256
 
@@ -96,7 +98,24 @@ class Curvature:
         return H, self.metric(unit, output)
 
     def _packed_sums(self, block: Block, exact: bool) -> Terms:
-        """Sums of products over the rows of a block, each symmetric pair once.
+        memberships = softmax(block.logits(self.A1))
+        k, D = len(memberships), self.network.rows.n_features + 1
+        step = max(64, PART_ELEMENTS // max(k * (k + 1) // 2, 2 * D))
+        return added(
+            self._part_sums(
+                memberships[:, rows],
+                x,
+                block.targets[:, rows],
+                block.weight[rows],
+                exact,
+            )
+            for rows, x in block.dense(step)
+        )
+
+    def _part_sums(
+        self, f: Array, x: Array, targets: Array, weight: Array, exact: bool
+    ) -> Terms:
+        """Sums of products over some rows, each symmetric pair once.
 
         With p the curvature of a residual by its u, that is ω h'², or
         ω (h'² + c h'') for the Hessian, r = ω h' c, q = A2ᵀ r and
@@ -108,37 +127,28 @@ class Curvature:
             Σ (Σ_o p a_j a_l [− s_j f_l − f_j s_l + δ_jl s_j]) x_d x_e.
         cross : ndarray of shape (n_outputs, k(k+1)/2, 2 D)
             Σ f_j f_l (p x, (p u [+ r]) x) for each output.
-        spread : ndarray of shape (n_outputs, k, D)
-            [Σ r f x] for each output, zero otherwise.
+        spread : ndarray of shape (n_outputs, k, D), or of zeros
+            [Σ r f x] for each output.
         unit, output : the traces that `metric` takes
         """
         h = self.network.activation
-        memberships = softmax(block.logits(self.A1))
-        parts = []
-        for rows, x in block.dense():
-            f = memberships[:, rows]
-            u = self.A2 @ f
-            weight = block.weight[rows]
-            slope = h.d1(u)
-            g = weight * slope**2
-            p, r = g, np.zeros_like(g)
-            if exact:
-                c = weight * (h.value(u) - block.targets[:, rows])
-                p, r = g + c * h.d2(u), slope * c
-            pairs = self._unit_pairs(f, u, p, r if exact else None)
-            products = _pairs(f, f)
-            columns = [
-                np.vstack([x * v, x * w]) for v, w in zip(p, p * u + r, strict=True)
-            ]
-            parts.append(
-                (
-                    _packed_products(pairs, x),
-                    np.stack([products @ column.T for column in columns]),
-                    np.stack([(f * row) @ x.T for row in r]),
-                    *self._traces(f, u, g, x),
-                )
-            )
-        return added(iter(parts))
+        u = self.A2 @ f
+        slope = h.d1(u)
+        g = weight * slope**2
+        p, r = g, np.zeros_like(g)
+        spread = np.zeros((len(g), 1, 1))
+        if exact:
+            c = weight * (h.value(u) - targets)
+            p, r = g + c * h.d2(u), slope * c
+            spread = np.stack([(f * row) @ x.T for row in r])
+        products = _pairs(f, f)
+        columns = [np.vstack([x * v, x * w]) for v, w in zip(p, p * u + r, strict=True)]
+        return (
+            _packed_products(self._unit_pairs(f, u, p, r if exact else None), x),
+            np.stack([products @ column.T for column in columns]),
+            spread,
+            *self._traces(f, u, g, x),
+        )
 
     def _unit_pairs(self, f: Array, u: Array, p: Array, r: Array | None) -> Array:
         """The weights of x xᵀ in `_packed_sums`, shape (k(k+1)/2, n)."""

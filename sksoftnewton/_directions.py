@@ -1,7 +1,7 @@
-"""The damped Newton system (H + λ D) δ = −g, solved exactly.
+"""The damped Newton system (H + λ D) δ = −g: forms in which it can be solved.
 
-`system_for` chooses the form. Both forms hold the same matrix and the same
-damping metric D, so they take the same steps up to rounding.
+The primal and the dual form of one matrix with one damping metric D take the
+same steps up to rounding.
 """
 
 from __future__ import annotations
@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from sksoftnewton._network import GaussNewton
-
-Array = NDArray[np.floating]
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -29,21 +27,18 @@ class Step:
 class System(Protocol):
     """The Newton system at one point, solvable for any damping.
 
-    ``work`` counts the multiply-adds spent so far.
+    ``work`` counts the multiply-adds spent so far, ``sketch_size`` the rows that
+    the matrix was estimated from (0: it is exact).
     """
 
-    work: float
+    sketch_size: int
+
+    @property
+    def work(self) -> float: ...
 
     def solve(self, gradient: Array, damping: float) -> Step | None:
         """The step, or None where H + λ D is not positive definite."""
         ...
-
-
-def system_for(curvature: GaussNewton) -> System:
-    """The cheaper exact form: p x p, or N x N with fewer residuals than parameters."""
-    if curvature.network.n_residuals < curvature.network.n_params:
-        return DualSystem(curvature)
-    return PrimalSystem(curvature.gram, curvature.gram_metric(), curvature.gram_work())
 
 
 class PrimalSystem:
@@ -54,12 +49,16 @@ class PrimalSystem:
     hessian : ndarray of shape (p, p), symmetric, not necessarily definite
     metric : ndarray of shape (p,), the diagonal of D
     work : float, multiply-adds that made the matrix
+    sketch_size : int, rows that the matrix was estimated from (0: it is exact)
     """
 
-    def __init__(self, hessian: Array, metric: Array, work: float = 0.0) -> None:
+    def __init__(
+        self, hessian: Array, metric: Array, work: float = 0.0, sketch_size: int = 0
+    ) -> None:
         self.hessian = hessian
         self.metric = metric
         self.work = work
+        self.sketch_size = sketch_size
 
     def solve(self, gradient: Array, damping: float) -> Step | None:
         damped = self.hessian.copy()
@@ -71,19 +70,52 @@ class PrimalSystem:
         return Step(direction, _predicted(gradient, direction, damping * self.metric))
 
 
+class PlainSystem:
+    """The symmetric p x p matrix as it is, definite or not: H δ = −g by LU.
+
+    Parameters
+    ----------
+    hessian, work, sketch_size : as in `PrimalSystem`
+    """
+
+    def __init__(self, hessian: Array, work: float, sketch_size: int) -> None:
+        self.hessian = hessian
+        self.work = work
+        self.sketch_size = sketch_size
+
+    def solve(self, gradient: Array, damping: float) -> Step | None:
+        """The undamped step, or None where H is singular; λ is not used."""
+        self.work += len(gradient) ** 3 / 3
+        try:
+            direction = np.linalg.solve(self.hessian, -gradient)
+        except np.linalg.LinAlgError:
+            return None
+        return Step(direction, _predicted(gradient, direction, np.zeros_like(gradient)))
+
+
 class DualSystem:
     """N x N system for fewer residuals N than parameters (Woodbury's identity).
 
     With R = ridge + λ D, gradient Jᵀr + ridge θ and K = J R⁻¹ Jᵀ,
     δ = −R⁻¹ (Jᵀ (I + K)⁻¹ (r − J R⁻¹ ridge θ) + ridge θ): no difference of large
     terms even for a small R.
+
+    Parameters
+    ----------
+    jacobian : the rows of J: ``residual`` (N,), ``matvec``, ``rmatvec`` and
+        ``gram(R)`` = J R⁻¹ Jᵀ
+    ridge, theta, metric : ndarray of shape (p,)
     """
 
-    def __init__(self, curvature: GaussNewton) -> None:
-        self.jacobian: Any = curvature.dual()
-        self.metric = self.jacobian.metric()
-        self.ridge = curvature.ridge
-        self.pull = curvature.ridge * curvature.theta
+    sketch_size = 0
+
+    def __init__(
+        self, jacobian: Any, ridge: Array, theta: Array, metric: Array
+    ) -> None:
+        self.jacobian = jacobian
+        self.metric = metric
+        self.ridge = ridge
+        self.pull = ridge * theta
         self.work = 0.0
 
     def solve(self, gradient: Array, damping: float) -> Step | None:

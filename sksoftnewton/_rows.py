@@ -27,6 +27,8 @@ Terms = tuple[Any, ...]  # arrays and floats to be added up
 N_GROUPS = 16
 # Rows a block: enough work to hide the interpreter, little enough for the cache.
 BLOCK_ELEMENTS = 2**17
+# Rows made dense at a time where only their second moments are wanted.
+DENSE_ROWS = 512
 # Directions of X with less than this share of the largest variance are noise.
 RANK_TOLERANCE = 1e-10
 
@@ -54,9 +56,11 @@ class DenseBlock:
         """Sum over the rows of s_i x_iᵀ for s of shape (k, n)."""
         return s @ self.features.T
 
-    def dense(self) -> Iterator[tuple[slice, Array]]:
-        """The features, dense, with the rows they belong to."""
-        yield slice(None), self.features
+    def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
+        """At most ``step`` rows at a time: which they are, and their features."""
+        for start in range(0, self.weight.size, step):
+            rows = slice(start, start + step)
+            yield rows, self.features[:, rows]
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,13 @@ class SparseBlock:
         total = s.sum(axis=1, keepdims=True)
         return np.hstack([(self.scaled.T @ s.T).T - total * self.shift, total])
 
-    def dense(self) -> Iterator[tuple[slice, Array]]:
+    def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         n, d = self.scaled.shape
-        step = max(64, BLOCK_ELEMENTS // d)
         for start in range(0, n, step):
             rows = slice(start, start + step)
-            part = self.scaled[rows].toarray().T
-            yield (
-                rows,
-                np.vstack([part - self.shift[:, None], np.ones((1, part.shape[1]))]),
-            )
+            features = np.ones((d + 1, min(step, n - start)))
+            features[:-1] = self.scaled[rows].toarray().T - self.shift[:, None]
+            yield rows, features
 
 
 Block = DenseBlock | SparseBlock
@@ -227,7 +228,7 @@ class Rows:
 
         def moments(block: Block) -> Terms:
             total = np.zeros((self.n_features, self.n_features))
-            for rows, features in block.dense():
+            for rows, features in block.dense(DENSE_ROWS):
                 x = features[:-1]
                 total += (x * block.weight[rows]) @ x.T
             return (total,)
