@@ -87,7 +87,7 @@ class PlainSystem:
         """The undamped step, or None where H is singular; λ is not used."""
         self.work += len(gradient) ** 3 / 3
         try:
-            direction = np.linalg.solve(self.hessian, -gradient)
+            direction = np.asarray(np.linalg.solve(self.hessian, -gradient))
         except np.linalg.LinAlgError:
             return None
         return Step(direction, _predicted(gradient, direction, np.zeros_like(gradient)))
