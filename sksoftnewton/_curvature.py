@@ -235,6 +235,23 @@ class DualGaussNewton:
         product += np.sum(self.g * V2[:, :, None], axis=1)
         return product.ravel()
 
+    def dense(self) -> Array:
+        """J itself, shape (N, p)."""
+        network = self.network
+        m, k, n = self.a.shape
+        x = np.hstack([part for _, part in self.block.dense(n)])
+        if network.whitening is not None:
+            x = np.vstack([network.whitening.map @ x[:-1], x[-1:]])
+        J = np.zeros((m, n, network.n_params))
+        first = np.einsum("oji,di->oijd", self.a, x)
+        J[:, :, : network.size1] = first.reshape(m, n, -1)
+        if network.output_weights is None:
+            second = J[:, :, network.size1 :].reshape(m, n, m, k)
+            for o in range(m):
+                second[o, :, o] = self.g[o].T
+            J[:, :, network.size1 :] = second.reshape(m, n, -1)
+        return J.reshape(m * n, -1)
+
     def rmatvec(self, t: Array) -> Array:
         """Jᵀ t, shape (p,)."""
         t = t.reshape(self.network.rows.n_outputs, 1, -1)

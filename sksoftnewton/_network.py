@@ -74,7 +74,7 @@ class Network:
         self.n_params = self.size1 + (rows.n_outputs * n_hidden if learned else 0)
         self.n_residuals = rows.n_rows * rows.n_outputs
         self.ridge = np.repeat(alpha, (self.size1, self.n_params - self.size1))
-        self._mean_square = float(
+        self.mean_square = float(
             rows.weight @ np.sum(rows.targets**2, axis=1) / rows.total_weight
         )
         # Multiply-adds of the two matrix products of one value and gradient.
@@ -117,24 +117,30 @@ class Network:
 
     # -- value and derivatives --------------------------------------------------
 
+    def residual_squares(self, theta: Array) -> Array:
+        """Σ ω c² of each output, shape (n_outputs,)."""
+        A1, A2 = self.layers(theta)
+
+        def terms(block: Block) -> Terms:
+            c = self.activation.value(A2 @ softmax(block.logits(A1))) - block.targets
+            return (c**2 @ block.weight,)
+
+        (squares,) = self.rows.sum(terms)
+        total: Array = squares
+        return total
+
     def resolution(self, value: float) -> float:
         """Rounding error of F: that of the residuals, of size ε times the targets."""
         eps = float(np.finfo(np.float64).eps)
-        return 8 * eps * (abs(value) + float(np.sqrt(abs(value) * self._mean_square)))
+        return 8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.mean_square)))
 
     def penalty(self, theta: Array) -> float:
         return 0.5 * float(self.ridge @ theta**2)
 
     def value(self, theta: Array) -> float:
-        A1, A2 = self.layers(theta)
-
-        def term(block: Block) -> Terms:
-            c = self.activation.value(A2 @ softmax(block.logits(A1))) - block.targets
-            return (float(np.sum(block.weight * c**2)),)
-
         with np.errstate(over="ignore", invalid="ignore"):
-            (squares,) = self.rows.sum(term)
-        return 0.5 * float(squares) / self.rows.total_weight + self.penalty(theta)
+            squares = float(self.residual_squares(theta).sum())
+        return 0.5 * squares / self.rows.total_weight + self.penalty(theta)
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         A1, A2 = self.layers(theta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -26,9 +27,10 @@ from sksoftnewton._activations import (
     get_activation,
     softmax,
 )
-from sksoftnewton._network import Network
-from sksoftnewton._newton import CONVERGED, MAX_ITER, Point, Row, Solution
-from sksoftnewton._training import Layers, Problem, single_threaded_blas, train
+from sksoftnewton._newton import CONVERGED, MAX_ITER, Point, Row
+from sksoftnewton._posterior import Coordinates, Posterior
+from sksoftnewton._problem import Layers, Problem, single_threaded_blas
+from sksoftnewton._selection import Run, Search, Settings
 
 Array = NDArray[np.float64]
 
@@ -55,55 +57,76 @@ class TwoLayerSoftmaxRegressor(
     Predicts ``h(A2 softmax(A1 x))``: the first layer divides the feature space
     softly among its hidden units, the second gives each unit an output value.
     Features and targets are standardised internally, so data need no scaling.
+    By default the Bayesian evidence chooses width and regularisation, and
+    `predict` can say how sure it is.
 
     Parameters
     ----------
-    n_hidden : int, default=8
-        Number of hidden units.
+    n_hidden : int or "auto", default="auto"
+        Number of hidden units. "auto": 1, 2, 4, 8, … units are tried for as long as
+        the evidence grows.
     output_activation : {"identity", "softplus", "exp", "tanh", "sigmoid", "relu"}, \
             default="identity"
         The output activation h. Targets must lie in its closed range.
-    alpha : float or pair of floats, default=1e-3
+    alpha : float, pair of floats or "auto", default="auto"
         Ridge penalties of the first and the second layer, on the standardised
-        scale stated under Notes. One number is used for both.
+        scale stated under Notes. One number is used for both. "auto": the first
+        maximises the evidence, the second is that of a prior on the scale of y.
     penalty : {"weights", "logits"}, default="weights"
         What the first penalty is put on: the weights of the first layer, or its
         outputs A1 x averaged over the training rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
-    n_init : int, default=1
-        Number of random starts; the one with the lowest objective is kept.
+    n_init : int or "auto", default="auto"
+        Number of random starts, each trained to the end; the one with the lowest
+        objective (the highest evidence where alpha is "auto") is kept. "auto":
+        three starts are compared after ten iterations and the best goes on. Under
+        ``n_hidden="auto"`` each width has one random start (or ``n_init`` of them)
+        and one that divides the units of the width before.
     max_iter : int, default=200
-        Largest number of outer (Newton) iterations for each start.
+        Largest number of outer (Newton) iterations of the network that is kept.
     tol : float, default=1e-4
         The fit ends when the next step promises to lower the objective F by less
         than ``1e-2 * tol * F``.
     warm_start : bool, default=False
-        Start from the solution of the previous call to `fit` (it takes the place
-        of the first random start).
+        Start from the solution of the previous call to `fit`, with its width,
+        instead of from random starts.
     n_jobs : int, default=None
         Threads over blocks of rows. No result depends on it.
     random_state : int, RandomState instance or None, default=None
-        Determines the random starts.
+        Determines the random starts, and the rows on which starts and width are
+        chosen where there are more than 10,000.
     verbose : bool, default=False
         Print one line per iteration.
 
     Attributes
     ----------
-    hidden_coef_ : ndarray of shape (n_hidden, n_features_in_)
+    hidden_coef_ : ndarray of shape (n_hidden_, n_features_in_)
         Weights of the first layer, A1.
-    hidden_intercept_ : ndarray of shape (n_hidden,)
+    hidden_intercept_ : ndarray of shape (n_hidden_,)
         Intercepts of the first layer.
-    output_coef_ : ndarray of shape (n_outputs, n_hidden)
+    output_coef_ : ndarray of shape (n_outputs, n_hidden_)
         Weights of the second layer, A2, in the units of y.
     n_hidden_ : int
         Number of hidden units.
     alpha_ : ndarray of shape (2,)
         The two penalties in use.
+    noise_variance_ : ndarray of shape (n_outputs,)
+        Variance of y about the prediction, with the parameters spent on the fit
+        accounted for, in the units of y squared.
+    log_evidence_ : float
+        Log marginal likelihood of the standardised targets (Laplace's
+        approximation); −inf for a zero penalty.
+    effective_dof_ : float
+        Number of parameters that the data determine.
+    width_path_ : dict of ndarrays
+        One entry per width and start that was tried: ``n_hidden``, ``start``
+        ("random", "split" or "warm"), ``log_evidence``, ``effective_dof``,
+        ``loss``, ``time`` (s) and ``kept`` (the best start of its width).
     loss_ : float
         Final value of the objective F.
     loss_curve_ : list of float
-        F after each iteration.
+        F, at the penalties of the moment, after each iteration that used all rows.
     history_ : dict of ndarrays
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows``, ``sketch_size``, ``n_cg``, ``passes`` (cost so far in
@@ -129,7 +152,8 @@ class TwoLayerSoftmaxRegressor(
     and 1 otherwise. ``penalty="logits"`` replaces the second term by
     α₁/(2 Σω) Σ ω |A1 x|².
 
-    Sample weights are exactly equivalent to repeated rows.
+    Sample weights count as repeated rows; up to 10,000 rows the equivalence is
+    exact, converged or not.
 
     Examples
     --------
@@ -137,17 +161,22 @@ class TwoLayerSoftmaxRegressor(
     >>> from sksoftnewton import TwoLayerSoftmaxRegressor
     >>> X, y = make_friedman1(n_samples=500, noise=1.0, random_state=0)
     >>> model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
-    >>> model.predict(X[:2]).shape
-    (2,)
+    >>> y_mean, y_std = model.predict(X, return_std=True)
+    >>> print(f"noise {model.noise_variance_[0] ** 0.5:.2f}")
+    noise 1.02
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_hidden": [Interval(Integral, 1, None, closed="left")],
+        "n_hidden": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "output_activation": [StrOptions(set(ACTIVATION_NAMES))],
-        "alpha": [Interval(Real, 0, None, closed="left"), "array-like"],
+        "alpha": [
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+            StrOptions({"auto"}),
+        ],
         "penalty": [StrOptions({"weights", "logits"})],
         "output_weights": ["array-like", None],
-        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
@@ -156,15 +185,17 @@ class TwoLayerSoftmaxRegressor(
         "verbose": ["verbose"],
     }
 
+    alpha_: Array
+
     def __init__(
         self,
-        n_hidden: int = 8,
+        n_hidden: int | str = "auto",
         *,
         output_activation: str = "identity",
-        alpha: float | tuple[float, float] = 1e-3,
+        alpha: float | tuple[float, float] | str = "auto",
         penalty: str = "weights",
         output_weights: Any = None,
-        n_init: int = 1,
+        n_init: int | str = "auto",
         max_iter: int = 200,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -234,8 +265,8 @@ class TwoLayerSoftmaxRegressor(
         _check_targets(Y, activation)
         one_output = Y.ndim == 1
         Y = Y.reshape(len(Y), -1)
-        alpha = _check_alpha(self.alpha)
         output_weights = self._check_output_weights(Y.shape[1])
+        settings = self._settings(output_weights)
         previous = self._previous_layers(X.shape[1], Y.shape[1])
 
         with single_threaded_blas():
@@ -248,37 +279,51 @@ class TwoLayerSoftmaxRegressor(
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
             )
-            network = problem.network(self.n_hidden, alpha)
-            solution = self._best_of_starts(problem, network, previous)
-            layers = problem.layers(network, solution.point.theta)
+            search = Search(problem, settings, self._generator())
+            if previous is None:
+                run = search.best()
+            else:
+                run = search.best_from(previous, self.alpha_)
+            layers = problem.layers(run.network, run.theta)
+            self._store_evidence(problem, run)
 
         self._one_output = one_output
-        self.n_hidden_ = int(self.n_hidden)
-        self.alpha_ = np.array(alpha)
+        self.n_hidden_ = run.network.n_hidden
+        self.alpha_ = np.array(run.network.alpha)
         self.hidden_coef_ = layers.hidden_coef.astype(X.dtype, copy=False)
         self.hidden_intercept_ = layers.hidden_intercept.astype(X.dtype, copy=False)
         self.output_coef_ = layers.output_coef.astype(X.dtype, copy=False)
-        self._store_progress(solution)
+        self.width_path_ = _columns(search.path)
+        self._store_progress(run, problem.rows.n_rows)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict targets.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return also the standard deviation of a new observation,
+            in which noise and the uncertainty of the parameters are combined.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             In the dtype of X, float32 or float64.
+        std : ndarray of the same shape, only with ``return_std``
+            In the units of y.
         """
+        X = self._validated(X)
         h = get_activation(self.output_activation)
-        f = self.hidden_activations(X)
-        predictions: Array = h.value(
-            f @ self.output_coef_.T.astype(f.dtype, copy=False)
-        )
-        return predictions[:, 0] if self._one_output else predictions
+        f = self._memberships(X)
+        y: Array = h.value(f @ self.output_coef_.T.astype(f.dtype, copy=False))
+        if not return_std:
+            return y[:, 0] if self._one_output else y
+        with single_threaded_blas():
+            variance = self._posterior.variance(_canonical(X))
+        std = np.sqrt(variance).astype(f.dtype, copy=False)
+        return (y[:, 0], std[:, 0]) if self._one_output else (y, std)
 
     def hidden_activations(self, X: Any) -> Array:
         """Soft memberships of the hidden units, ``softmax(A1 x)``.
@@ -291,10 +336,15 @@ class TwoLayerSoftmaxRegressor(
         -------
         ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
         """
+        return self._memberships(self._validated(X))
+
+    def _validated(self, X: Any) -> Any:
         check_is_fitted(self)
-        X = validate_data(
+        return validate_data(
             self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
         )
+
+    def _memberships(self, X: Any) -> Array:
         coef = self.hidden_coef_.T.astype(X.dtype, copy=False)
         intercept = self.hidden_intercept_.astype(X.dtype, copy=False)
         out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
@@ -310,56 +360,64 @@ class TwoLayerSoftmaxRegressor(
     def _advertises_outputs(self) -> bool:
         return bool(get_tags(self).target_tags.multi_output)
 
-    def _best_of_starts(
-        self, problem: Problem, network: Network, previous: Layers | None
-    ) -> Solution:
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        rng = np.random.default_rng(seed)
-        best: Solution | None = None
-        for i in range(self.n_init):
-            if i == 0 and previous is not None:
-                theta = problem.start_from(network, previous)
-            else:
-                theta = problem.random_start(network, rng)
-            if self.verbose:
-                print(f"start {i + 1} of {self.n_init}")
-                print("".join(f"{name:>14}" for name in ("iteration", *PRINTED)))
-            solution = train(
-                network,
-                theta,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                callback=_Printer() if self.verbose else None,
-            )
-            if best is None or solution.point.value < best.point.value:
-                best = solution
-        assert best is not None
-        return best
+    def _generator(self) -> np.random.Generator:
+        random_state = check_random_state(self.random_state)
+        return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
 
-    def _store_progress(self, solution: Solution) -> None:
-        history = solution.history
-        self.loss_ = solution.point.value
-        self.loss_curve_ = [row["loss"] for row in history]
+    def _settings(self, output_weights: Array | None) -> Settings:
+        alpha = None if _is_auto(self.alpha) else _check_alpha(self.alpha)
+        n_hidden = None if _is_auto(self.n_hidden) else int(self.n_hidden)
+        if output_weights is not None:
+            n_hidden = output_weights.shape[1]
+        if n_hidden is None and alpha is not None and min(alpha) == 0:
+            raise ValueError(
+                'n_hidden="auto" compares evidences and needs a positive alpha; '
+                f"got alpha={self.alpha!r}."
+            )
+        printer = _Printer() if self.verbose else None
+        return Settings(
+            n_hidden=n_hidden,
+            alpha=alpha,
+            n_init=None if _is_auto(self.n_init) else int(self.n_init),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            announce=printer.stage if printer else lambda title: None,
+        )
+
+    def _store_evidence(self, problem: Problem, run: Run) -> None:
+        assert run.posterior is not None
+        self.log_evidence_ = run.posterior.log_evidence()
+        self.effective_dof_ = run.posterior.dof
+        scale = problem.targets.scale
+        self.noise_variance_ = run.posterior.noise_variances() * scale**2
+        space = problem.row_space.without_rows() if problem.row_space else None
+        coordinates = Coordinates(problem.features, space, problem.whitening)
+        self._posterior = Posterior.of(run.posterior, coordinates, self.noise_variance_)
+
+    def _store_progress(self, run: Run, n_rows: int) -> None:
         self.history_ = {
-            name: np.array([row[name] for row in history]) for name in PRINTED
+            name: np.array([row[name] for row in run.history]) for name in PRINTED
         }
-        self.n_iter_ = len(history)
-        self.status_ = solution.status
-        if solution.status == MAX_ITER:
+        self.loss_ = run.value
+        whole = self.history_["n_rows"] == n_rows
+        self.loss_curve_ = [float(loss) for loss in self.history_["loss"][whole]]
+        self.n_iter_ = len(run.history)
+        self.status_ = run.status
+        gradient_norm = self.history_["gradient_norm"][-1]
+        where = f"(loss {self.loss_:.3e}, gradient norm {gradient_norm:.1e})"
+        if run.status == MAX_ITER:
             warnings.warn(
                 f"Stopped at max_iter={self.max_iter} while the objective was still "
-                f"falling (loss {self.loss_:.3e}, gradient norm "
-                f"{history[-1]['gradient_norm']:.1e}). A larger max_iter, tol or "
-                "alpha lets the fit converge.",
+                f"falling {where}. A larger max_iter, tol or alpha lets the fit "
+                "converge.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        elif solution.status != CONVERGED:
+        elif run.status != CONVERGED:
             warnings.warn(
                 f"Stopped after {self.n_iter_} iterations because no step lowers the "
-                f"objective any more (loss {self.loss_:.3e}, gradient norm "
-                f"{history[-1]['gradient_norm']:.1e}). A larger alpha makes the "
-                "problem better conditioned.",
+                f"objective any more {where}. A larger alpha makes the problem better "
+                "conditioned.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -368,11 +426,11 @@ class TwoLayerSoftmaxRegressor(
         if self.output_weights is None:
             return None
         A2 = np.atleast_2d(np.asarray(self.output_weights, dtype=np.float64))
-        expected = (n_outputs, self.n_hidden)
-        if A2.shape != expected:
+        width = A2.shape[1] if _is_auto(self.n_hidden) else self.n_hidden
+        if A2.shape != (n_outputs, width):
             raise ValueError(
-                f"output_weights must have shape (n_outputs, n_hidden) = {expected}, "
-                f"got {A2.shape}."
+                "output_weights must have shape (n_outputs, n_hidden) = "
+                f"{(n_outputs, width)}, got {A2.shape}."
             )
         if not np.isfinite(A2).all():
             raise ValueError("output_weights contains NaN or infinity.")
@@ -381,8 +439,9 @@ class TwoLayerSoftmaxRegressor(
     def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
+        width = self.n_hidden_ if _is_auto(self.n_hidden) else self.n_hidden
         for name, before, now in (
-            ("n_hidden", self.n_hidden_, self.n_hidden),
+            ("n_hidden", self.n_hidden_, width),
             ("the number of features", self.hidden_coef_.shape[1], n_features),
             ("the number of outputs", len(self.output_coef_), n_outputs),
         ):
@@ -395,30 +454,42 @@ class TwoLayerSoftmaxRegressor(
 
 
 class _Printer:
-    """Prints one aligned line per iteration."""
+    """Prints one aligned line per iteration, under a title for each stage."""
 
-    def __init__(self) -> None:
+    def stage(self, title: str) -> Callable[[Point, Row], bool]:
+        print(title)
+        print("".join(f"{name:>14}" for name in ("iteration", *PRINTED)))
         self.n = 0
+        return self.line
 
-    def __call__(self, point: Point, row: Row) -> bool:
+    def line(self, point: Point, row: Row) -> bool:
         self.n += 1
         fields = (pattern.format(row[name]) for name, pattern in PRINTED.items())
         print(f"{self.n:>14}" + "".join(f"{field:>14}" for field in fields))
         return False
 
 
+def _columns(rows: list[Row]) -> dict[str, NDArray[Any]]:
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
 def _check_alpha(alpha: Any) -> tuple[float, float]:
-    values = (
-        np.broadcast_to(np.asarray(alpha, dtype=float), (2,))
-        if (np.ndim(alpha) == 0 or np.shape(alpha) == (2,))
-        else None
-    )
-    if values is None or not (np.isfinite(values).all() and (values >= 0).all()):
+    values = np.asarray(alpha, dtype=float) if np.ndim(alpha) <= 1 else np.empty(0)
+    if (
+        values.shape not in ((), (2,))
+        or not (values >= 0).all()
+        or np.isinf(values).any()
+    ):
         raise ValueError(
             "alpha must be a non-negative number or a pair of them, one a layer; "
             f"got {alpha!r}."
         )
-    return float(values[0]), float(values[1])
+    first, second = np.broadcast_to(values, 2)
+    return float(first), float(second)
 
 
 def _check_targets(Y: Array, activation: Activation) -> None:

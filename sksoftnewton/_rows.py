@@ -6,6 +6,7 @@ this is the only module that knows how the rows are stored.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -56,6 +57,11 @@ class DenseBlock:
         """Sum over the rows of s_i x_iᵀ for s of shape (k, n)."""
         return s @ self.features.T
 
+    def square_norms(self) -> Array:
+        """|x|² of every row, constant excluded, shape (n,)."""
+        norms: Array = np.sum(self.features[:-1] ** 2, axis=0)
+        return norms
+
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         """At most ``step`` rows at a time: which they are, and their features."""
         for start in range(0, self.weight.size, step):
@@ -87,6 +93,12 @@ class SparseBlock:
     def outer(self, s: Array) -> Array:
         total = s.sum(axis=1, keepdims=True)
         return np.hstack([(self.scaled.T @ s.T).T - total * self.shift, total])
+
+    def square_norms(self) -> Array:
+        squares = self.scaled.copy()
+        squares.data **= 2
+        norms: Array = np.asarray(squares.sum(axis=1)) - 2 * (self.scaled @ self.shift)
+        return norms + self.shift @ self.shift
 
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         n, d = self.scaled.shape
@@ -183,8 +195,19 @@ class Rows:
             np.clip(BLOCK_ELEMENTS // (self.n_features + 1), 256, 4096)
         )
 
-    def block(self, rows: slice) -> Block:
-        """The block of consecutive rows ``rows``."""
+    def take(self, rows: NDArray[np.integer]) -> Rows:
+        """A copy of some of the rows."""
+        part = copy.copy(self)
+        part.__dict__.pop("second_moments", None)
+        part.__dict__.pop("kernel", None)
+        part.X, part.targets = self.X[rows], self.targets[rows]
+        part.weight = self.weight[rows]
+        part.total_weight = float(part.weight.sum())
+        part.n_rows = len(rows)
+        return part
+
+    def block(self, rows: slice | NDArray[np.integer]) -> Block:
+        """The block of the given rows."""
         targets, weight = self.targets[rows].T, self.weight[rows]
         if self.sparse:
             return SparseBlock(self.X[rows], self._shift, targets, weight)
@@ -286,8 +309,7 @@ class RowSpace:
         self._factor = np.tril(factor[:rank, :rank])
         if not self._factor[0, 0] > 0:  # every feature is constant
             self._factor[0, 0] = 1.0
-        self._chosen = pivots[:rank]
-        self._block = rows.whole()
+        self._pivots = rows.block(pivots[:rank])
         self.rows = Rows(
             Z,
             rows.targets,
@@ -299,16 +321,30 @@ class RowSpace:
     def project(self, A1: Array) -> Array:
         """A1 Qᵀ: from the features of X to those of Z (constant kept last)."""
         without = np.hstack([A1[:, :-1], np.zeros((len(A1), 1))])
-        at_pivots = self._block.logits(without)[:, self._chosen]
+        at_pivots = self._pivots.logits(without)
         inner = solve_triangular(self._factor, at_pivots.T, lower=True).T
         return np.hstack([inner, A1[:, -1:]])
+
+    def without_rows(self) -> RowSpace:
+        """The map alone, for predictions: it keeps the pivot rows only."""
+        part = copy.copy(self)
+        del part.rows
+        return part
+
+    def coordinates(self, block: Block) -> Array:
+        """Q x of other rows with the same features, shape (r, n)."""
+        step = self._pivots.weight.size
+        pivots = np.hstack([part for _, part in self._pivots.dense(step)]).T
+        pivots[:, -1] = 0
+        inner: Array = solve_triangular(
+            self._factor, block.logits(pivots), lower=True, check_finite=False
+        )
+        return inner
 
     def lift(self, A1: Array) -> Array:
         """A1 Q: from the features of Z to those of X."""
         inner = solve_triangular(self._factor, A1[:, :-1].T, lower=True, trans=1).T
-        s = np.zeros((len(A1), self._block.weight.size))
-        s[:, self._chosen] = inner
-        return np.hstack([self._block.outer(s)[:, :-1], A1[:, -1:]])
+        return np.hstack([self._pivots.outer(inner)[:, :-1], A1[:, -1:]])
 
 
 class Whitening:

@@ -18,7 +18,9 @@ from tests.references import objective, standardised
 
 
 def model(**kwargs):
-    return TwoLayerSoftmaxRegressor(**{"random_state": 0, **kwargs})
+    """One network of given width and penalty, from one start."""
+    fixed = {"n_hidden": 8, "alpha": 1e-3, "n_init": 1, "random_state": 0}
+    return TwoLayerSoftmaxRegressor(**{**fixed, **kwargs})
 
 
 @pytest.fixture
@@ -359,7 +361,7 @@ def test_verbose_prints_one_aligned_line_per_iteration(small, capsys):
     X, Y, _ = small
     fitted = model(verbose=True).fit(X, Y)
     title, header, *lines = capsys.readouterr().out.splitlines()
-    assert title == "start 1 of 1"
+    assert title == "8 units, alpha 1.00e-03"
     assert header.split()[:3] == ["iteration", "loss", "gradient_norm"]
     assert len(lines) == fitted.n_iter_
     assert {len(line) for line in lines} == {len(header)}

@@ -17,9 +17,13 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 
 # scikit-learn's check of the multi_output tag fits negative targets, which the
 # positive activations refuse, so they do not set the tag: one check fewer.
+FIXED = {"n_hidden": 8, "alpha": 1e-3}
 CONFIGURATIONS = [
     ({}, 61),
     ({"penalty": "logits"}, 61),
+    (FIXED, 61),
+    ({**FIXED, "penalty": "logits"}, 61),
+    ({**FIXED, "output_activation": "relu"}, 60),
     ({"n_hidden": 1}, 61),
     ({"output_activation": "softplus"}, 60),
     ({"output_activation": "exp"}, 60),

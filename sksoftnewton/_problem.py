@@ -1,11 +1,12 @@
-"""From validated arrays to a trained network, and back to the user's units."""
+"""A regression problem in the coordinates in which it is solved, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,6 @@ from threadpoolctl import ThreadpoolController
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network import Network
-from sksoftnewton._newton import Point, Row, Solution, minimize, small_decrease
-from sksoftnewton._regimes import NewtonSystems
 from sksoftnewton._rows import (
     Rows,
     RowSpace,
@@ -25,6 +24,8 @@ from sksoftnewton._rows import (
 )
 
 Array = NDArray[np.float64]
+
+SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
 @lru_cache(maxsize=1)
@@ -126,13 +127,53 @@ class Problem:
         the number of rows, so that weights are equal to repeated rows exactly.
         Only the part of A1 that predictions see is kept.
         """
+        return network.start(self._random_layer(network.n_hidden, rng))
+
+    def _random_layer(self, n_hidden: int, rng: np.random.Generator) -> Array:
         D = self.n_features + 1
-        A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(network.n_hidden, D))
+        A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(n_hidden, D))
         if self.row_space:
-            A1 = self.row_space.project(A1)
-        else:
-            A1 = onto_range(self.rows.second_moments, A1)
-        return network.start(A1)
+            return self.row_space.project(A1)
+        return onto_range(self.rows.second_moments, A1)
+
+    def split_start(
+        self,
+        network: Network,
+        narrower: Network,
+        theta: Array,
+        rng: np.random.Generator,
+    ) -> Array:
+        """A start that divides the units of a narrower network among more units.
+
+        Copies of a unit share its membership, and are moved apart by a part of
+        what a random start is made of.
+        """
+        A1, _ = narrower.layers(theta)
+        parent = np.arange(network.n_hidden) % narrower.n_hidden
+        copies = A1[parent]
+        copies[:, -1] -= np.log(network.n_hidden / narrower.n_hidden)
+        return network.start(copies + SPLIT * self._random_layer(network.n_hidden, rng))
+
+    def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
+        """The same problem on some of its rows, drawn without replacement."""
+        part = copy.copy(self)
+        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
+        part.rows = self.rows.take(np.sort(chosen))
+        return part
+
+    @cached_property
+    def output_precision(self) -> float:
+        """Prior precision of A2: its values belong on the scale of h⁻¹(y).
+
+        Predictions are convex combinations of the values, which therefore have to
+        reach over the whole range of y: their prior standard deviation is twice the
+        root mean square of h⁻¹(y), two for standardised targets.
+        """
+        rows = self.rows
+        typical = (np.abs(rows.targets.T) @ rows.weight / rows.total_weight)[:, None]
+        goal = self.activation.inverse_of_targets(rows.targets.T, typical)
+        mean_square = float(np.mean(goal**2 @ rows.weight)) / rows.total_weight
+        return 0.25 / (mean_square or 1.0)
 
     def start_from(self, network: Network, layers: Layers) -> Array:
         """The parameter vector of a network given in the user's units."""
@@ -155,23 +196,3 @@ class Problem:
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
         return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
-
-
-def train(
-    network: Network,
-    theta: Array,
-    *,
-    tol: float,
-    max_iter: int,
-    callback: Callable[[Point, Row], bool] | None = None,
-) -> Solution:
-    """Minimise F from one start."""
-    return minimize(
-        network,
-        theta,
-        NewtonSystems(network),
-        converged=small_decrease(tol),
-        max_iter=max_iter,
-        n_rows=network.rows.n_rows,
-        callback=callback,
-    )
