@@ -101,7 +101,7 @@ class Attention:
         at = self.forward(x)
         q = self._pulled(at)
         size = at.f * (np.abs(q) + abs(at.f @ q)) + self.w2 * np.abs(at.z)
-        return 8 * float(np.finfo(np.float64).eps * (self._row_norms @ size))
+        return float(8 * np.finfo(np.float64).eps * (self._row_norms @ size))
 
     @cached_property
     def _row_norms(self) -> Array:
@@ -148,14 +148,15 @@ class Attention:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.apply_A2_transposed(self.activation.d1(at.u) * at.c)
 
-    def check_finite(self, x: Array, name: str) -> None:
-        """Raise ValueError where L or its gradient overflows."""
+    def finite_gradient(self, x: Array, name: str) -> Array:
+        """∇L(x); a ValueError where L or ∇L overflows at the user's point x."""
         value, gradient = self.value_and_gradient(x)
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             raise ValueError(
                 f"L overflows at {name}: its value is {value}, the largest entry of "
                 f"its gradient {np.abs(gradient).max()}."
             )
+        return gradient
 
     def value(self, x: Array) -> float:
         return self._value(self.forward(x))

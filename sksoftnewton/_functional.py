@@ -108,7 +108,7 @@ def two_layer_softmax_regression(
     epsilon : float in [0, 1)
         Spectral error of the diagonal part, kept with probability 0.99 at each
         iteration. Where that would take half of the rows or more, and for 0, the
-        Hessian is exact.
+        Hessian is exact. Halved whenever no step can be accepted with it.
     globalize : bool
         False: the paper's iteration as it stands, x ← x − H̃⁻¹ ∇L(x).
     tol : float
@@ -150,10 +150,9 @@ def two_layer_softmax_regression(
     start = np.zeros(problem.d)
     if x0 is not None:
         start = check_vector(x0, "x0", problem.d, "the number of columns of A1 is")
-    problem.check_finite(start, "x0")
     run = _Run(problem, start, callback)
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
-    scale = float(np.linalg.norm(problem.value_and_gradient(start)[1]))
+    scale = float(np.linalg.norm(problem.finite_gradient(start, "x0")))
     solution = minimize(
         problem,
         start,
@@ -191,13 +190,28 @@ class _Run:
         self.callback = callback
         self.iterates = [start]
         self.rows_kept: list[int] = []
+        self._exact: tuple[Array, Curvature, Array] | None = None
+
+    def exact(self, x: Array) -> tuple[Curvature, Array]:
+        """The curvature at x and its Hessian, kept for the last x asked for."""
+        if self._exact is None or self._exact[0] is not x:
+            curvature = self.problem.curvature(x)
+            self._exact = x, curvature, curvature.hessian()
+        return self._exact[1:]
 
     def systems(
         self, draw: HessianSketch, globalize: bool
     ) -> Callable[[Curvature, float], System]:
-        """The Newton system of each iteration, with a fresh draw of rows."""
+        """The Newton system of each iteration, with a fresh draw of rows.
+
+        Where no step of the last one was accepted, the sketch is refined: its
+        error relative to an ill-conditioned or nearly indefinite Hessian can be
+        much larger than ε (by the certificate's gamma).
+        """
 
         def system_for(curvature: Curvature, _decrease: float) -> System:
+            if globalize and self._stayed():
+                draw.refine()
             drawn = draw(curvature)
             self.rows_kept.append(drawn.rows)
             sketch_size = 0 if drawn.exact else drawn.rows
@@ -208,6 +222,9 @@ class _Run:
             )
 
         return system_for
+
+    def _stayed(self) -> bool:
+        return len(self.iterates) > 1 and self.iterates[-1] is self.iterates[-2]
 
     def record(self, point: Point, row: Row) -> bool:
         """Keep the iterate and ask the user's callback whether to stop."""
@@ -233,7 +250,7 @@ class _Run:
         loss falls by half of what the curvature promises.
         """
         problem = self.problem
-        eigenvalues, vectors = np.linalg.eigh(problem.curvature(point.theta).hessian())
+        eigenvalues, vectors = np.linalg.eigh(self.exact(point.theta)[1])
         if eigenvalues[0] >= -SADDLE_TOLERANCE * np.abs(eigenvalues).max():
             return None
         direction = vectors[:, 0]
@@ -253,8 +270,7 @@ class _Run:
         self, solution: Solution, draw: HessianSketch
     ) -> SoftmaxRegressionResult:
         point = solution.point
-        curvature = self.problem.curvature(point.theta)
-        hessian = curvature.hessian()
+        curvature, hessian = self.exact(point.theta)
         distances = _distances(self.problem, self.iterates, point, hessian)
         with np.errstate(invalid="ignore"):
             contraction = distances[1:] / distances[:-1]

@@ -66,14 +66,20 @@ class HessianSketch:
         self, problem: Attention, sketch: str, epsilon: float, rng: np.random.Generator
     ) -> None:
         self.problem = problem
-        self.epsilon = epsilon
         self.sketch = sketch if epsilon > 0 else "none"
-        self.sample_size = np.inf
-        if self.sketch != "none":
-            self._rate = sampling_rate(problem.d, epsilon, FAILURE_PROBABILITY)
-            self.sample_size = self._rate * problem.d
         self._rng = rng
+        self._set_error(epsilon)
         self._scores = ReusedScores(problem.A1, rng)
+
+    def _set_error(self, epsilon: float) -> None:
+        self.epsilon, self.sample_size = epsilon, np.inf
+        if self.sketch != "none":
+            self._rate = sampling_rate(self.problem.d, epsilon, FAILURE_PROBABILITY)
+            self.sample_size = self._rate * self.problem.d
+
+    def refine(self) -> None:
+        """Halve ε from the next draw on: four times as many rows."""
+        self._set_error(self.epsilon / 2)
 
     def __call__(self, curvature: Curvature) -> SketchedMatrix:
         problem, scores_before = self.problem, self._scores.n_computed

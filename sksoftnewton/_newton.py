@@ -210,8 +210,8 @@ def minimize(
                 n_evaluations += 1
                 continue
             status = CONVERGED
-        elif move.stuck:
-            status = NO_PROGRESS
+        elif move.stuck and not (globalize and system.sketch_size):
+            status = NO_PROGRESS  # damped, the next sketch may do better
         else:
             continue
         break

@@ -168,9 +168,9 @@ def certify(
     x = check_vector(x, "x", problem.d, "the number of columns of A1 is")
     if x0 is not None:
         x0 = check_vector(x0, "x0", problem.d, "the number of columns of A1 is")
-    problem.check_finite(x, "x")
     check_sketch(sketch)
     check_epsilon(epsilon)
+    problem.finite_gradient(x, "x")
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
     return certificate_at(problem.curvature(x), x, x if x0 is None else x0, draw)
 
