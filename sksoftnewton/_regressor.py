@@ -80,9 +80,10 @@ class TwoLayerSoftmaxRegressor(
     n_init : int or "auto", default="auto"
         Number of random starts, each trained to the end; the one with the lowest
         objective (the highest evidence where alpha is "auto") is kept. "auto":
-        three starts are compared after ten iterations and the best goes on. Under
-        ``n_hidden="auto"`` each width has one random start (or ``n_init`` of them)
-        and one that divides the units of the width before.
+        three starts are compared after ten iterations and the best goes on; one
+        start where width and alpha are given, and in the widths beyond 4 of
+        ``n_hidden="auto"``, which have another that divides the units of the width
+        before.
     max_iter : int, default=200
         Largest number of outer (Newton) iterations of the network that is kept.
     tol : float, default=1e-4

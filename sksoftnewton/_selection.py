@@ -226,8 +226,10 @@ class Search:
             alphas = self._first_alphas() if k > 1 else self._first_alphas()[:1]
         n_random = settings.n_init
         if n_random is None:
-            cheap = settings.n_hidden is not None or k <= ALWAYS_TRIED
-            n_random = SCREENED_STARTS if cheap else 1
+            given = settings.n_hidden is not None
+            plain = given and settings.alpha is not None
+            several = not plain and (given or k <= ALWAYS_TRIED)
+            n_random = SCREENED_STARTS if several else 1
         for i in range(n_random if k > 1 else 1):
             network = problem.network(k, alphas[i % len(alphas)])
             yield "random", Run(network, problem.random_start(network, self.rng))
