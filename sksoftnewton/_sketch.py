@@ -181,15 +181,18 @@ def draw_rows(
 class ReusedScores:
     """Leverage scores of |D|^½ A for a D that changes a little between calls.
 
-    Scores for D₀ bound those for D from above: with κ = max D₀/D,
+    Scores for D₀ bound those for D from above: for any κ, with T the sum of the
+    τ_i(D₀) over the rows with D_i < D₀_i / κ,
 
-        τ_i(D) <= κ (D_i / D₀_i) τ_i(D₀),
+        τ_i(D) ≤ κ / (1 − T) · (D_i / D₀_i) τ_i(D₀),
 
-    since AᵀD₀A ⪯ κ AᵀDA. The bound is used while it asks for at most
-    ``SLACK`` times as many rows, and the scores are computed anew otherwise.
+    since the other rows alone give AᵀDA ⪰ (1 − T)/κ AᵀD₀A. The best of a few κ is
+    used while it asks for at most ``SLACK`` times as many rows, and the scores are
+    computed anew otherwise.
     """
 
-    SLACK = 1.25
+    SLACK = 1.5
+    KAPPAS = (1.01, 1.05, 1.1, 1.2, 1.4)
 
     def __init__(self, A: Matrix, rng: np.random.Generator) -> None:
         self._A, self._rng = A, rng
@@ -199,14 +202,21 @@ class ReusedScores:
 
     def at(self, D: Array) -> Array:
         """Upper bounds of the scores for D ≥ 0, shape (n,)."""
-        if self._D0 is not None and (D > 0).all() and (self._D0 > 0).all():
+        if self._D0 is not None and (self._D0 > 0).all():
             ratio = D / self._D0
-            scores = np.minimum(1, ratio * (self._scores0 / ratio.min()))
-            if scores.sum() <= self.SLACK * self._scores0.sum():
-                return np.asarray(scores)
+            growth = self._growth(ratio)
+            if np.isfinite(growth):
+                scores = np.minimum(1, growth * ratio * self._scores0)
+                if scores.sum() <= self.SLACK * self._scores0.sum():
+                    return np.asarray(scores)
         self._D0, self._scores0 = D, _scores(self._A, D, False, self._rng)
         self.n_computed += 1
         return self._scores0
+
+    def _growth(self, ratio: Array) -> float:
+        """The smallest κ/(1 − T), infinite where every T reaches one."""
+        shrunk = ((k, self._scores0[k * ratio < 1].sum()) for k in self.KAPPAS)
+        return min((k / (1 - T) for k, T in shrunk if T < 1), default=np.inf)
 
 
 def _check_weights(D: Any, n: int) -> Array:
