@@ -19,6 +19,7 @@ from sklearn.model_selection import KFold, cross_validate
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from sksoftnewton import TwoLayerSoftmaxRegressor, __version__
 from sksoftnewton._csv import Table, TableError, read_table
@@ -59,7 +60,9 @@ def compare(title: str, table: Table) -> None:
     print(f"{title}: {n} rows, {d} features, {folds.get_n_splits()}-fold R²")
     print(f"  {'':32}{'R²':>7}{'±':>8}{'s / fit':>10}")
     for name, model in models().items():
-        with warnings.catch_warnings():
+        # One thread each: comparable seconds, and threads that wait for a busy core
+        # can take minutes.
+        with warnings.catch_warnings(), threadpool_limits(limits=1):
             warnings.simplefilter("ignore")  # MLPRegressor: iterations ran out
             scores = cross_validate(
                 pipeline_for(table, model), table.X, table.y, cv=folds
