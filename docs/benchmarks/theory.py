@@ -49,7 +49,7 @@ def table(header, rows):
 
 def save(figure, name):
     FIGURES.mkdir(exist_ok=True)
-    figure.savefig(FIGURES / f"theory_{name}.png", dpi=150, bbox_inches="tight")
+    figure.savefig(FIGURES / f"theory_{name}.png", dpi=110, bbox_inches="tight")
     plt.close(figure)
 
 
@@ -152,6 +152,7 @@ def contraction():
             xlabel="iteration",
             title=f"{name} penalty: w = {w}, γ = {c.gamma:.1f}",
         )
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         print(f"\n{name}: w={w}, w² {w**2:.3g}, required {c.w2_required_diameter:.3g}")
         print(f"n max f = {n * softmax(A1 @ start.x).max():.3f}, gamma {c.gamma:.3f}")
@@ -277,7 +278,7 @@ def sparsifier():
         axis.set(xscale="log", yscale="log", xlabel="rows kept (expected)", title=name)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("spectral error ε of the sparsifier")
-    axes[1].legend()
+    axes[0].legend(loc="upper left")
     save(figure, "sparsifier")
     rows = []
     for name, A in (("normal", plain), ("coherent", coherent)):
