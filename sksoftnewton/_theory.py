@@ -239,7 +239,9 @@ def certificate_at(
         condition_number=(
             np.inf if factor is None else float(eigenvalues[-1] / eigenvalues[0])
         ),
-        not_certified=_not_certified(constants, everywhere, draw),
+        not_certified=_not_certified(
+            constants, everywhere, draw.sketch if measured.promised else "none"
+        ),
     )
 
 
@@ -281,7 +283,7 @@ def _conditions(
 
 
 def _not_certified(
-    constants: OutputConstants, everywhere: Everywhere, draw: HessianSketch
+    constants: OutputConstants, everywhere: Everywhere, sketch: str
 ) -> tuple[str, ...]:
     gaps = []
     if not constants.smooth:
@@ -289,8 +291,8 @@ def _not_certified(
     if np.isnan(everywhere.strong_convexity):
         gaps.append("that the minimiser is a global one")
     gaps.append("rounding errors")
-    if draw.sketch in ("leverage", "frozen"):
+    if sketch in ("leverage", "frozen"):
         gaps.append("the accuracy of the approximate leverage scores")
-    if draw.sketch == "uniform":
+    if sketch == "uniform":
         gaps.append("the error of uniform sampling, which has no bound")
     return tuple(gaps)

@@ -49,7 +49,12 @@ def table(header, rows):
 
 def save(figure, name):
     FIGURES.mkdir(exist_ok=True)
-    figure.savefig(FIGURES / f"theory_{name}.png", dpi=110, bbox_inches="tight")
+    figure.savefig(
+        FIGURES / f"theory_{name}.png",
+        dpi=110,
+        bbox_inches="tight",
+        pil_kwargs={"optimize": True},
+    )
     plt.close(figure)
 
 
@@ -337,47 +342,64 @@ def slope(sizes, seconds):
     return np.polyfit(np.log(sizes[half:]), np.log(seconds[half:]), 1)[0]
 
 
+SWEEPS = {
+    "nnz(A1), millions: n = 62 500 … 10⁶, d = 50": [
+        (n, 50, 10) for n in (62_500, 125_000, 250_000, 500_000, 1_000_000)
+    ],
+    "nnz(A1), millions: n = 400 000, d = 100": [
+        (400_000, 100, k) for k in (3, 6, 12, 25, 50)
+    ],
+    "d: n = 400 000": [(400_000, d, 10) for d in (20, 40, 80, 160, 320)],
+}
+
+
+def nnz(n, d, stored):
+    """Expected number of distinct entries of `sparse_rows`."""
+    return n * d * (1 - (1 - 1 / d) ** stored)
+
+
 def timing():
     """Seconds an iteration against nnz (by n, and by entries a row) and against d."""
-    w = 1e-3
-    sweeps = {
-        "n": [(n, 50, 10) for n in (62_500, 125_000, 250_000, 500_000, 1_000_000)],
-        "entries": [(400_000, 100, k) for k in (3, 6, 12, 25, 50)],
-        "d": [(400_000, d, 10) for d in (20, 40, 80, 160, 320)],
-    }
-    labels = {
-        "n": "nnz(A1), d = 50, 10 entries a row",
-        "entries": "nnz(A1), n = 400 000, d = 100",
-        "d": "d, n = 400 000, 10 entries a row",
-    }
-    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), sharey=True)
-    slopes, rows = [], []
-    for axis, (sweep, cases) in zip(axes, sweeps.items(), strict=True):
-        measured = {method: [] for method in METHODS}
-        sizes = []
+    measured, rows = {}, []
+    for sweep, cases in SWEEPS.items():
+        measured[sweep] = {method: [] for method in METHODS}
         for n, d, stored in cases:
             rng = np.random.default_rng(0)
             A1, A2 = sparse_rows(rng, n, d, stored), rng.standard_normal((3, n))
-            sizes.append(d if sweep == "d" else A1.nnz)
             b = rng.standard_normal(3)
             row = [n, d, stored]
             for method, options in METHODS.items():
-                seconds, kept, nit = seconds_per_iteration(A1, A2, b, w=w, **options)
-                measured[method].append(seconds)
+                seconds, kept, nit = seconds_per_iteration(A1, A2, b, w=1e-3, **options)
+                measured[sweep][method].append(seconds)
                 row.append(f"{seconds:.3f} × {nit} ({kept / n:.0%})")
             rows.append(row)
-        for method, seconds in measured.items():
+    table(("n", "d", "entries a row", *METHODS), rows)
+    plot_timing(measured)
+
+
+def plot_timing(measured):
+    """Panels of {sweep: {method: seconds}}, and a table of the fitted exponents."""
+    figure, axes = plt.subplots(1, 3, figsize=(13, 4.2), sharey=True)
+    slopes = []
+    for axis, (sweep, by_method) in zip(axes, measured.items(), strict=True):
+        along_d = sweep.startswith("d")
+        sizes = np.array(
+            [case[1] if along_d else nnz(*case) / 1e6 for case in SWEEPS[sweep]]
+        )
+        for method, seconds in by_method.items():
             colour, style = STYLES[method]
-            exponent = slope(np.array(sizes), np.array(seconds))
-            slopes.append((labels[sweep], method, f"{exponent:.2f}"))
+            exponent = slope(sizes, np.array(seconds))
+            slopes.append((sweep, method, f"{exponent:.2f}"))
             label = f"{method}: slope {exponent:.2f}"
             axis.plot(sizes, seconds, style, color=colour, ms=5, label=label)
-        axis.set(xscale="log", yscale="log", xlabel=labels[sweep])
-        axis.grid(alpha=0.3, which="both")
-        axis.legend(fontsize=8)
-    axes[0].set_ylabel("seconds per iteration")
+        axis.set(xscale="log", yscale="log", xlabel=sweep)
+        axis.set_xticks(sizes, [f"{s:.3g}" if along_d else f"{s:.2g}" for s in sizes])
+        axis.minorticks_off()
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=8, loc="upper left")
+    axes[0].set(ylabel="time per iteration (s)", ylim=(0.025, 3.5))
+    axes[0].set_yticks([0.03, 0.1, 0.3, 1], ["0.03", "0.1", "0.3", "1"])
     save(figure, "time")
-    table(("n", "d", "entries a row", *METHODS), rows)
     table(("along", "method", "fitted exponent"), slopes)
 
 
