@@ -148,6 +148,10 @@ class Attention:
         with np.errstate(over="ignore", invalid="ignore"):
             return self.apply_A2_transposed(self.activation.d1(at.u) * at.c)
 
+    def check_point(self, given: Any, name: str) -> Array:
+        """``given`` as a point x ∈ R^d; a ValueError names what is wrong with it."""
+        return check_vector(given, name, self.d, "the number of columns of A1 is")
+
     def finite_gradient(self, x: Array, name: str) -> Array:
         """∇L(x); a ValueError where L or ∇L overflows at the user's point x."""
         value, gradient = self.value_and_gradient(x)

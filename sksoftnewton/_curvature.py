@@ -40,10 +40,6 @@ class Curvature:
         self.ridge = network.ridge
         self.A1, self.A2 = network.layers(theta)
 
-    def matvec(self, vector: Array) -> Array:
-        """Gauss–Newton product."""
-        return self.network.gauss_newton_product(self.theta, vector)
-
     def metric(self, unit: Array, output: Array) -> Array:
         """Marquardt's damping metric, shape (p,).
 
@@ -151,7 +147,7 @@ class Curvature:
         )
 
     def _unit_pairs(self, f: Array, u: Array, p: Array, r: Array | None) -> Array:
-        """The weights of x xᵀ in `_packed_sums`, shape (k(k+1)/2, n)."""
+        """The weights of x xᵀ in `_part_sums`, shape (k(k+1)/2, n)."""
         k, n = f.shape
         total = np.zeros((k * (k + 1) // 2, n))
         for A2_row, u_row, p_row in zip(self.A2, u, p, strict=True):
@@ -165,7 +161,7 @@ class Curvature:
 
     def _traces(self, f: Array, u: Array, g: Array, x: Array) -> tuple[Array, Array]:
         whitening = self.network.whitening
-        z = x if whitening is None else np.vstack([whitening.map @ x[:-1], x[-1:]])
+        z = x if whitening is None else whitening.coordinates(x)
         squares = f**2
         distance = (self.A2[:, :, None] - u[:, None, :]) ** 2
         unit = squares * np.sum(g[:, None, :] * distance, axis=0)
@@ -222,7 +218,7 @@ class DualGaussNewton:
         self.g = (h.d1(u) * root)[:, None, :] * f
         self.a = self.g * (curvature.A2[:, :, None] - u[:, None, :])
         self.residual = (root * (h.value(u) - self.block.targets)).ravel()
-        self.kernel = self._kernel()
+        self.kernel = network.kernel
 
     def metric(self) -> Array:
         unit = np.sum(self.a**2, axis=0) @ self.kernel.diagonal()
@@ -239,9 +235,9 @@ class DualGaussNewton:
         """J itself, shape (N, p)."""
         network = self.network
         m, k, n = self.a.shape
-        x = np.hstack([part for _, part in self.block.dense(n)])
+        x = self.block.all_dense()
         if network.whitening is not None:
-            x = np.vstack([network.whitening.map @ x[:-1], x[-1:]])
+            x = network.whitening.coordinates(x)
         J = np.zeros((m, n, network.n_params))
         first = np.einsum("oji,di->oijd", self.a, x)
         J[:, :, : network.size1] = first.reshape(m, n, -1)
@@ -281,15 +277,6 @@ class DualGaussNewton:
     def gram_work(self) -> float:
         """Multiply-adds of one `gram`."""
         return float(self.network.n_residuals**2 * self.network.n_hidden)
-
-    def _kernel(self) -> Array:
-        """Inner products of the rows in the coordinates of θ, constant included."""
-        rows, whitening = self.network.rows, self.network.whitening
-        if whitening is None:
-            return rows.kernel + 1
-        without_constant = np.zeros((len(whitening.map), 1))
-        z = self.block.logits(np.hstack([whitening.map, without_constant]))
-        return z.T @ z + 1
 
 
 def _floored(values: Array) -> Array:

@@ -53,6 +53,9 @@ class Laplace:
     value : float, F at θ
     log_det : float, log det H
     layer_dof : ndarray of shape (2,), γ of each layer
+    inverse_factor : ndarray
+        L⁻¹ for H = L Lᵀ, or, if ``dual``, for I + J ridge⁻¹ Jᵀ = L Lᵀ.
+    dual : bool
     """
 
     network: Network
@@ -60,6 +63,8 @@ class Laplace:
     value: float
     log_det: float
     layer_dof: Array
+    inverse_factor: Array
+    dual: bool
 
     @property
     def dof(self) -> float:
@@ -79,22 +84,22 @@ class Laplace:
 
     @property
     def beta(self) -> float:
-        N = self.n_observations
-        left = max(N - self.dof, LEAST_RESIDUAL_SHARE * N)
-        floor = LEAST_NOISE * (self.network.mean_square or 1.0)
-        return left / max(2 * self.half_squares, floor * left)
+        return 1 / float(self._noise(2 * self.half_squares, self.n_observations))
 
     def noise_variances(self) -> Array:
         """Noise variance of each output, in the units of the targets squared."""
-        network = self.network
-        total = network.rows.total_weight
-        left = max(
-            total - self.dof / network.rows.n_outputs, LEAST_RESIDUAL_SHARE * total
-        )
-        floor = LEAST_NOISE * (network.mean_square or 1.0)
-        squares = network.residual_squares(self.theta)
-        variances: Array = np.maximum(squares / left, floor)
-        return variances
+        squares = self.network.residual_squares(self.theta)
+        return self._noise(squares, self.network.rows.total_weight)
+
+    def _noise(self, squares: Array | float, n_observations: float) -> Array:
+        """Variance from sums of squared residuals over as many observations each.
+
+        Every observation has its share of the parameters spent.
+        """
+        share = 1 - self.dof / self.n_observations
+        left = n_observations * max(share, LEAST_RESIDUAL_SHARE)
+        floor = LEAST_NOISE * (self.network.rows.mean_square or 1.0)
+        return np.maximum(squares / left, floor)
 
     @property
     def square_norms(self) -> Array:
@@ -135,14 +140,13 @@ class Laplace:
 def laplace(network: Network, theta: Array, value: float) -> Laplace:
     """The Laplace approximation at θ, from the smaller of the two systems."""
     curvature = network.curvature(theta)
-    if network.n_residuals < network.n_params and min(network.alpha) > 0:
-        log_det, dof = _dual_summary(curvature)
-    else:
-        log_det, dof = _primal_summary(curvature)
-    return Laplace(network, theta, value, log_det, dof)
+    dual = network.n_residuals < network.n_params and min(network.alpha) > 0
+    summary = _dual_summary if dual else _primal_summary
+    return Laplace(network, theta, value, *summary(curvature), dual)
 
 
-def _primal_summary(curvature: Curvature) -> tuple[float, Array]:
+def _primal_summary(curvature: Curvature) -> tuple[float, Array, Array]:
+    """log det H, γ of each layer, and L⁻¹."""
     network = curvature.network
     matrix, _ = curvature.gram()
     factor = cholesky(matrix)
@@ -151,11 +155,11 @@ def _primal_summary(curvature: Curvature) -> tuple[float, Array]:
     well_determined = 1 - network.ridge * diagonal
     n1 = network.size1
     dof = np.array([well_determined[:n1].sum(), well_determined[n1:].sum()])
-    return 2 * float(np.sum(np.log(factor.diagonal()))), dof
+    return 2 * float(np.sum(np.log(factor.diagonal()))), dof, inverse
 
 
-def _dual_summary(curvature: Curvature) -> tuple[float, Array]:
-    """By the N x N system.
+def _dual_summary(curvature: Curvature) -> tuple[float, Array, Array]:
+    """As `_primal_summary`, by the N x N system.
 
     With K_g = J_g J_gᵀ / α_g: γ_g = tr((I + K)⁻¹ K_g), det H = det(ridge) det(I + K).
     """
@@ -170,7 +174,7 @@ def _dual_summary(curvature: Curvature) -> tuple[float, Array]:
     whole = inverse.T @ inverse
     dof = np.array([np.sum(whole * kernel) for kernel in kernels])
     log_det = 2 * np.sum(np.log(factor.diagonal())) + np.sum(np.log(network.ridge))
-    return float(log_det), dof
+    return float(log_det), dof, inverse
 
 
 def cholesky(matrix: Array) -> Any:

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky
 from scipy.optimize import OptimizeResult
 
 from sksoftnewton._attention import Attention, Curvature, check_problem
 from sksoftnewton._directions import PlainSystem, PrimalSystem, System
 from sksoftnewton._hessian import HessianSketch, check_sketch
-from sksoftnewton._matrices import check_vector
 from sksoftnewton._newton import (
     CONVERGED,
     MAX_ITER,
@@ -26,7 +24,7 @@ from sksoftnewton._newton import (
     small_gradient,
 )
 from sksoftnewton._sketch import Seed, check_epsilon
-from sksoftnewton._theory import certificate_at
+from sksoftnewton._theory import certificate_at, cholesky_factor
 
 Array = NDArray[np.float64]
 
@@ -149,7 +147,7 @@ def two_layer_softmax_regression(
     _check_loop(tol, max_iter)
     start = np.zeros(problem.d)
     if x0 is not None:
-        start = check_vector(x0, "x0", problem.d, "the number of columns of A1 is")
+        start = problem.check_point(x0, "x0")
     run = _Run(problem, start, callback)
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
     scale = float(np.linalg.norm(problem.finite_gradient(start, "x0")))
@@ -310,9 +308,8 @@ def _distances(
 
     nan where rounding hides the distance, or where H is not positive definite.
     """
-    try:
-        factor = cholesky(hessian)
-    except LinAlgError:
+    factor = cholesky_factor(hessian)
+    if factor is None:
         return np.full(len(iterates), np.nan)
     solution = point.theta - np.linalg.solve(hessian, point.gradient)
     distances = np.linalg.norm((np.array(iterates) - solution) @ factor.T, axis=1)

@@ -37,10 +37,7 @@ def check_matrix(A: Any, name: str) -> Matrix:
                 f"{name} is sparse in format {A.format!r}, but only 'csr' is "
                 f"accepted; convert it with {name}.tocsr()."
             )
-        A = sp.csr_array(A)
-        if not A.has_canonical_format:
-            A = A.copy()
-            A.sum_duplicates()
+        A = canonical(A)
         A = sp.csr_array((_as_float(A.data, name), A.indices, A.indptr), shape=A.shape)
     else:
         A = _as_float(A, name)
@@ -50,6 +47,17 @@ def check_matrix(A: Any, name: str) -> Matrix:
         raise ValueError(
             f"{name} has shape {A.shape}, but it must have at least 1 row and 1 column."
         )
+    return A
+
+
+def canonical(A: Any) -> Matrix:
+    """A CSR matrix as an array without repeated entries; dense arrays as they are."""
+    if not sp.issparse(A):
+        return A
+    A = sp.csr_array(A)
+    if not A.has_canonical_format:
+        A = A.copy()
+        A.sum_duplicates()
     return A
 
 

@@ -17,12 +17,15 @@ Parameters travel as one vector θ = (Ã, A2), each matrix row by row.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation, softmax
+from sksoftnewton._coordinates import Whitening
 from sksoftnewton._curvature import Curvature
-from sksoftnewton._rows import Block, Rows, Terms, Whitening
+from sksoftnewton._rows import Block, Rows, Terms
 
 Array = NDArray[np.float64]
 
@@ -74,11 +77,16 @@ class Network:
         self.n_params = self.size1 + (rows.n_outputs * n_hidden if learned else 0)
         self.n_residuals = rows.n_rows * rows.n_outputs
         self.ridge = np.repeat(alpha, (self.size1, self.n_params - self.size1))
-        self.mean_square = float(
-            rows.weight @ np.sum(rows.targets**2, axis=1) / rows.total_weight
-        )
         # Multiply-adds of the two matrix products of one value and gradient.
         self.gradient_work = 2.0 * rows.n_rows * n_hidden * (rows.n_features + 1)
+
+    @cached_property
+    def kernel(self) -> Array:
+        """Inner products of the rows in the coordinates of θ, constant included."""
+        if self.whitening is None:
+            return self.rows.kernel + 1
+        x = self.whitening.coordinates(self.rows.whole().all_dense())
+        return x.T @ x
 
     # -- the parameter vector ---------------------------------------------------
 
@@ -132,7 +140,9 @@ class Network:
     def resolution(self, value: float) -> float:
         """Rounding error of F: that of the residuals, of size ε times the targets."""
         eps = float(np.finfo(np.float64).eps)
-        return 8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.mean_square)))
+        return (
+            8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.rows.mean_square)))
+        )
 
     def penalty(self, theta: Array) -> float:
         return 0.5 * float(self.ridge @ theta**2)

@@ -11,48 +11,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 
 from sksoftnewton._activations import get_activation, softmax
-from sksoftnewton._curvature import Curvature
-from sksoftnewton._evidence import Laplace, cholesky
-from sksoftnewton._rows import Block, Rows, RowSpace, Standardisation, Whitening
+from sksoftnewton._coordinates import Coordinates
+from sksoftnewton._evidence import Laplace
+from sksoftnewton._rows import Block, Rows
 
 Array = NDArray[np.float64]
 
 # Rows of g held at a time, times their length.
 BLOCK_ELEMENTS = 2**22
-
-
-@dataclass(frozen=True)
-class Coordinates:
-    """From rows in the user's units to the coordinates of the first layer."""
-
-    features: Standardisation
-    row_space: RowSpace | None
-    whitening: Whitening | None
-
-    def __call__(self, block: Block) -> tuple[Array, Array]:
-        """Coordinates with a last one of ones, and the square norm they leave out.
-
-        Returns
-        -------
-        x : ndarray of shape (n_coordinates + 1, n)
-        outside : ndarray of shape (n,)
-            |x|² of the part orthogonal to the training rows (wide data).
-        """
-        n = block.weight.size
-        outside = np.zeros(n)
-        if self.row_space is None:
-            x = np.hstack([part for _, part in block.dense(n)])
-        else:
-            x = np.vstack([self.row_space.coordinates(block), np.ones((1, n))])
-            inside = np.sum(x[:-1] ** 2, axis=0)
-            outside = np.maximum(block.square_norms() - inside, 0.0)
-        if self.whitening is not None:
-            x = np.vstack([self.whitening.map @ x[:-1], x[-1:]])
-            outside = np.zeros(n)  # no penalty and no data there: left out
-        return x, outside
 
 
 @dataclass(frozen=True)
@@ -87,16 +55,18 @@ class Posterior:
     @classmethod
     def of(cls, laplace: Laplace, coordinates: Coordinates, noise: Array) -> Posterior:
         network = laplace.network
-        curvature = network.curvature(laplace.theta)
-        dual = network.n_residuals < network.n_params and min(network.alpha) > 0
-        factor = _dual_factor(curvature) if dual else _primal_factor(curvature)
+        _, A2 = network.layers(laplace.theta)
+        factor = laplace.inverse_factor
+        if laplace.dual:  # Woodbury: H⁻¹ = R⁻¹ − Cᵀ C with C = L⁻¹ J R⁻¹
+            J = network.curvature(laplace.theta).dual().dense()
+            factor = factor @ (J / network.ridge)
         return cls(
             coordinates=coordinates,
             activation=network.activation.name,
             A1=laplace.theta[: network.size1].reshape(network.shape1).copy(),
-            A2=curvature.A2.copy(),
+            A2=A2.copy(),
             factor=factor,
-            ridge=network.ridge if dual else None,
+            ridge=network.ridge if laplace.dual else None,
             learned=network.output_weights is None,
             alpha=network.alpha[0],
             noise=noise,
@@ -134,18 +104,3 @@ class Posterior:
                 quadratic += np.sum(a**2, axis=0) * outside / self.alpha
             out[:, o] = self.noise[o] * (1 + quadratic / self.total_weight)
         return out
-
-
-def _primal_factor(curvature: Curvature) -> Any:
-    """L⁻¹ for H = L Lᵀ."""
-    matrix, _ = curvature.gram()
-    factor = cholesky(matrix)
-    return solve_triangular(factor, np.eye(len(factor)), lower=True)
-
-
-def _dual_factor(curvature: Curvature) -> Any:
-    """C with H⁻¹ = R⁻¹ − Cᵀ C, by Woodbury: C = L⁻¹ J R⁻¹, I + J R⁻¹ Jᵀ = L Lᵀ."""
-    dual = curvature.dual()
-    K = dual.gram(curvature.ridge)
-    factor = cholesky(K + np.eye(len(K)))
-    return solve_triangular(factor, dual.dense() / curvature.ridge, lower=True)

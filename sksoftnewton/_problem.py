@@ -14,14 +14,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from sksoftnewton._activations import Activation
+from sksoftnewton._coordinates import RowSpace, Whitening
 from sksoftnewton._network import Network
-from sksoftnewton._rows import (
-    Rows,
-    RowSpace,
-    Standardisation,
-    Whitening,
-    onto_range,
-)
+from sksoftnewton._rows import Rows, Standardisation
 
 Array = NDArray[np.float64]
 
@@ -134,7 +129,7 @@ class Problem:
         A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(n_hidden, D))
         if self.row_space:
             return self.row_space.project(A1)
-        return onto_range(self.rows.second_moments, A1)
+        return self.rows.onto_range(A1)
 
     def split_start(
         self,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import scipy.sparse as sp
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
@@ -21,30 +19,19 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sksoftnewton._activations import (
-    ACTIVATION_NAMES,
-    Activation,
-    get_activation,
-    softmax,
-)
-from sksoftnewton._newton import CONVERGED, MAX_ITER, Point, Row
-from sksoftnewton._posterior import Coordinates, Posterior
+from sksoftnewton._activations import ACTIVATION_NAMES, get_activation, softmax
+from sksoftnewton._checks import check_alpha, check_output_weights, check_targets
+from sksoftnewton._coordinates import Coordinates
+from sksoftnewton._matrices import canonical
+from sksoftnewton._newton import CONVERGED, MAX_ITER
+from sksoftnewton._posterior import Posterior
 from sksoftnewton._problem import Layers, Problem, single_threaded_blas
+from sksoftnewton._report import HISTORY, Printer, columns
 from sksoftnewton._selection import Run, Search, Settings
 
 Array = NDArray[np.float64]
 
 PREDICT_ROWS = 8192
-PRINTED = {
-    "loss": "{:.6e}",
-    "gradient_norm": "{:.3e}",
-    "damping": "{:.1e}",
-    "n_rows": "{:d}",
-    "sketch_size": "{:d}",
-    "n_cg": "{:d}",
-    "passes": "{:.1f}",
-    "time": "{:.3f}",
-}
 
 
 class TwoLayerSoftmaxRegressor(
@@ -263,16 +250,15 @@ class TwoLayerSoftmaxRegressor(
         if y.ndim == 2 and y.shape[1] == 1 and not self._advertises_outputs():
             y = column_or_1d(y, warn=True)
         Y = np.asarray(y, dtype=np.float64)
-        _check_targets(Y, activation)
+        check_targets(Y, activation)
         one_output = Y.ndim == 1
         Y = Y.reshape(len(Y), -1)
-        output_weights = self._check_output_weights(Y.shape[1])
-        settings = self._settings(output_weights)
+        settings, output_weights = self._settings(Y.shape[1])
         previous = self._previous_layers(X.shape[1], Y.shape[1])
 
         with single_threaded_blas():
             problem = Problem(
-                _canonical(X),
+                canonical(X),
                 Y,
                 weight,
                 activation=activation,
@@ -294,7 +280,7 @@ class TwoLayerSoftmaxRegressor(
         self.hidden_coef_ = layers.hidden_coef.astype(X.dtype, copy=False)
         self.hidden_intercept_ = layers.hidden_intercept.astype(X.dtype, copy=False)
         self.output_coef_ = layers.output_coef.astype(X.dtype, copy=False)
-        self.width_path_ = _columns(search.path)
+        self.width_path_ = columns(search.path, search.path[0])
         self._store_progress(run, problem.rows.n_rows)
         return self
 
@@ -322,7 +308,7 @@ class TwoLayerSoftmaxRegressor(
         if not return_std:
             return y[:, 0] if self._one_output else y
         with single_threaded_blas():
-            variance = self._posterior.variance(_canonical(X))
+            variance = self._posterior.variance(canonical(X))
         std = np.sqrt(variance).astype(f.dtype, copy=False)
         return (y[:, 0], std[:, 0]) if self._one_output else (y, std)
 
@@ -365,25 +351,30 @@ class TwoLayerSoftmaxRegressor(
         random_state = check_random_state(self.random_state)
         return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
 
-    def _settings(self, output_weights: Array | None) -> Settings:
-        alpha = None if _is_auto(self.alpha) else _check_alpha(self.alpha)
+    def _settings(self, n_outputs: int) -> tuple[Settings, Array | None]:
+        """What to train, and the second layer if it is given."""
+        alpha = None if _is_auto(self.alpha) else check_alpha(self.alpha)
         n_hidden = None if _is_auto(self.n_hidden) else int(self.n_hidden)
-        if output_weights is not None:
+        output_weights = None
+        if self.output_weights is not None:
+            output_weights = check_output_weights(
+                self.output_weights, n_outputs, n_hidden
+            )
             n_hidden = output_weights.shape[1]
         if n_hidden is None and alpha is not None and min(alpha) == 0:
             raise ValueError(
                 'n_hidden="auto" compares evidences and needs a positive alpha; '
                 f"got alpha={self.alpha!r}."
             )
-        printer = _Printer() if self.verbose else None
-        return Settings(
+        settings = Settings(
             n_hidden=n_hidden,
             alpha=alpha,
             n_init=None if _is_auto(self.n_init) else int(self.n_init),
             tol=self.tol,
             max_iter=self.max_iter,
-            announce=printer.stage if printer else lambda title: None,
+            announce=Printer().stage if self.verbose else lambda title: None,
         )
+        return settings, output_weights
 
     def _store_evidence(self, problem: Problem, run: Run) -> None:
         assert run.posterior is not None
@@ -396,9 +387,7 @@ class TwoLayerSoftmaxRegressor(
         self._posterior = Posterior.of(run.posterior, coordinates, self.noise_variance_)
 
     def _store_progress(self, run: Run, n_rows: int) -> None:
-        self.history_ = {
-            name: np.array([row[name] for row in run.history]) for name in PRINTED
-        }
+        self.history_ = columns(list(run.history), HISTORY)
         self.loss_ = run.value
         whole = self.history_["n_rows"] == n_rows
         self.loss_curve_ = [float(loss) for loss in self.history_["loss"][whole]]
@@ -423,20 +412,6 @@ class TwoLayerSoftmaxRegressor(
                 stacklevel=3,
             )
 
-    def _check_output_weights(self, n_outputs: int) -> Array | None:
-        if self.output_weights is None:
-            return None
-        A2 = np.atleast_2d(np.asarray(self.output_weights, dtype=np.float64))
-        width = A2.shape[1] if _is_auto(self.n_hidden) else self.n_hidden
-        if A2.shape != (n_outputs, width):
-            raise ValueError(
-                "output_weights must have shape (n_outputs, n_hidden) = "
-                f"{(n_outputs, width)}, got {A2.shape}."
-            )
-        if not np.isfinite(A2).all():
-            raise ValueError("output_weights contains NaN or infinity.")
-        return A2
-
     def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
@@ -454,63 +429,5 @@ class TwoLayerSoftmaxRegressor(
         return Layers(self.hidden_coef_, self.hidden_intercept_, self.output_coef_)
 
 
-class _Printer:
-    """Prints one aligned line per iteration, under a title for each stage."""
-
-    def stage(self, title: str) -> Callable[[Point, Row], bool]:
-        print(title)
-        print("".join(f"{name:>14}" for name in ("iteration", *PRINTED)))
-        self.n = 0
-        return self.line
-
-    def line(self, point: Point, row: Row) -> bool:
-        self.n += 1
-        fields = (pattern.format(row[name]) for name, pattern in PRINTED.items())
-        print(f"{self.n:>14}" + "".join(f"{field:>14}" for field in fields))
-        return False
-
-
-def _columns(rows: list[Row]) -> dict[str, NDArray[Any]]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
-
-
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
-
-
-def _check_alpha(alpha: Any) -> tuple[float, float]:
-    values = np.asarray(alpha, dtype=float) if np.ndim(alpha) <= 1 else np.empty(0)
-    if (
-        values.shape not in ((), (2,))
-        or not (values >= 0).all()
-        or np.isinf(values).any()
-    ):
-        raise ValueError(
-            "alpha must be a non-negative number or a pair of them, one a layer; "
-            f"got {alpha!r}."
-        )
-    first, second = np.broadcast_to(values, 2)
-    return float(first), float(second)
-
-
-def _check_targets(Y: Array, activation: Activation) -> None:
-    lower, upper = activation.target_range
-    outside = np.argwhere((lower > Y) | (upper < Y))
-    if len(outside):
-        where = tuple(int(i) for i in outside[0])
-        ends = f"[{lower:g}, {upper:g}" + ("]" if np.isfinite(upper) else ")")
-        raise ValueError(
-            f"output_activation={activation.name!r} has the range {ends}, but "
-            f"y[{', '.join(map(str, where))}] = {Y[where]:g} lies outside it."
-        )
-
-
-def _canonical(X: Any) -> Any:
-    """CSR without duplicate entries; dense arrays as they are."""
-    if not sp.issparse(X):
-        return X
-    X = sp.csr_array(X)
-    if not X.has_canonical_format:
-        X = X.copy()
-        X.sum_duplicates()
-    return X

@@ -6,7 +6,6 @@ this is the only module that knows how the rows are stored.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dpstrf
 
 Array = NDArray[np.float64]
 Terms = tuple[Any, ...]  # arrays and floats to be added up
@@ -62,6 +59,10 @@ class DenseBlock:
         norms: Array = np.sum(self.features[:-1] ** 2, axis=0)
         return norms
 
+    def all_dense(self) -> Array:
+        """The features, dense: for few rows."""
+        return self.features
+
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         """At most ``step`` rows at a time: which they are, and their features."""
         for start in range(0, self.weight.size, step):
@@ -99,6 +100,10 @@ class SparseBlock:
         squares.data **= 2
         norms: Array = np.asarray(squares.sum(axis=1)) - 2 * (self.scaled @ self.shift)
         return norms + self.shift @ self.shift
+
+    def all_dense(self) -> Array:
+        ((_, features),) = self.dense(self.weight.size)
+        return features
 
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         n, d = self.scaled.shape
@@ -197,14 +202,16 @@ class Rows:
 
     def take(self, rows: NDArray[np.integer]) -> Rows:
         """A copy of some of the rows."""
-        part = copy.copy(self)
-        part.__dict__.pop("second_moments", None)
-        part.__dict__.pop("kernel", None)
-        part.X, part.targets = self.X[rows], self.targets[rows]
-        part.weight = self.weight[rows]
-        part.total_weight = float(part.weight.sum())
-        part.n_rows = len(rows)
-        return part
+        standardisation = self.standardisation
+        if self.sparse:  # X is scaled already
+            standardisation = Standardisation(self._shift, np.ones(self.n_features))
+        return Rows(
+            self.X[rows],
+            self.targets[rows],
+            self.weight[rows],
+            standardisation,
+            n_threads=self.n_threads,
+        )
 
     def block(self, rows: slice | NDArray[np.integer]) -> Block:
         """The block of the given rows."""
@@ -243,6 +250,12 @@ class Rows:
             return added(pool.map(group_sum, groups))
 
     @cached_property
+    def mean_square(self) -> float:
+        """Weighted mean of |target|²."""
+        squares = np.sum(self.targets**2, axis=1)
+        return float(self.weight @ squares) / self.total_weight
+
+    @cached_property
     def second_moments(self) -> Array:
         """Σ ω x xᵀ / Σ ω of the standardised features (no constant).
 
@@ -259,6 +272,19 @@ class Rows:
         (total,) = self.sum(moments)
         mean: Array = total / self.total_weight
         return mean
+
+    @cached_property
+    def _range_basis(self) -> Array | None:
+        """Orthonormal basis of the range of `second_moments`; None: all of it."""
+        _, vectors = range_of(self.second_moments)
+        return None if vectors.shape[1] == self.n_features else vectors
+
+    def onto_range(self, A1: Array) -> Array:
+        """The part of A1 that predictions see."""
+        basis = self._range_basis
+        if basis is None:
+            return A1
+        return np.hstack([(A1[:, :-1] @ basis) @ basis.T, A1[:, -1:]])
 
     @cached_property
     def kernel(self) -> Array:
@@ -284,97 +310,8 @@ def added(terms: Iterator[Terms]) -> Terms:
     return tuple(total)
 
 
-class RowSpace:
-    """Exact coordinates of wide data (more features than rows) in its row space.
-
-    A pivoted Cholesky factor of the kernel, X Xᵀ = P L Lᵀ Pᵀ with L of rank r,
-    gives X = Z Q with Z = P L (n x r) and Q = L₁₁⁻¹ X_pivots, whose rows are
-    orthonormal. Rows of A1 orthogonal to Q change no prediction, and a ridge
-    penalty makes them zero, so A1 Qᵀ holds everything.
-
-    Attributes
-    ----------
-    rows : Rows with the r columns of Z as features
-    """
-
-    def __init__(self, rows: Rows) -> None:
-        kernel = rows.kernel
-        # dpstrf keeps pivots above an absolute tolerance.
-        tolerance = RANK_TOLERANCE * max(float(kernel.diagonal().max()), 0.0)
-        factor, pivots, rank, _ = dpstrf(kernel, tol=tolerance, lower=1)
-        rank = max(int(rank), 1)
-        pivots = pivots - 1
-        Z = np.zeros((rows.n_rows, rank))
-        Z[pivots] = np.tril(factor)[:, :rank]
-        self._factor = np.tril(factor[:rank, :rank])
-        if not self._factor[0, 0] > 0:  # every feature is constant
-            self._factor[0, 0] = 1.0
-        self._pivots = rows.block(pivots[:rank])
-        self.rows = Rows(
-            Z,
-            rows.targets,
-            rows.weight,
-            Standardisation.identity(rank),
-            n_threads=rows.n_threads,
-        )
-
-    def project(self, A1: Array) -> Array:
-        """A1 Qᵀ: from the features of X to those of Z (constant kept last)."""
-        without = np.hstack([A1[:, :-1], np.zeros((len(A1), 1))])
-        at_pivots = self._pivots.logits(without)
-        inner = solve_triangular(self._factor, at_pivots.T, lower=True).T
-        return np.hstack([inner, A1[:, -1:]])
-
-    def without_rows(self) -> RowSpace:
-        """The map alone, for predictions: it keeps the pivot rows only."""
-        part = copy.copy(self)
-        del part.rows
-        return part
-
-    def coordinates(self, block: Block) -> Array:
-        """Q x of other rows with the same features, shape (r, n)."""
-        step = self._pivots.weight.size
-        pivots = np.hstack([part for _, part in self._pivots.dense(step)]).T
-        pivots[:, -1] = 0
-        inner: Array = solve_triangular(
-            self._factor, block.logits(pivots), lower=True, check_finite=False
-        )
-        return inner
-
-    def lift(self, A1: Array) -> Array:
-        """A1 Q: from the features of Z to those of X."""
-        inner = solve_triangular(self._factor, A1[:, :-1].T, lower=True, trans=1).T
-        return np.hstack([self._pivots.outer(inner)[:, :-1], A1[:, -1:]])
-
-
-class Whitening:
-    """Coordinates in which the features have unit second moments.
-
-    ``map`` (r x n_features) satisfies map M mapᵀ = I for the second moments M;
-    A1 of the features is Ã map, and |Ã|² is the weighted mean of |A1 x|².
-    """
-
-    def __init__(self, moments: Array) -> None:
-        values, vectors = _range_of(moments)
-        self.map = (vectors / np.sqrt(values)).T
-        self._inverse = (vectors * np.sqrt(values)).T
-
-    def project(self, A1: Array) -> Array:
-        return np.hstack([A1[:, :-1] @ self._inverse.T, A1[:, -1:]])
-
-    def lift(self, A1: Array) -> Array:
-        return np.hstack([A1[:, :-1] @ self.map, A1[:, -1:]])
-
-
-def onto_range(moments: Array, A1: Array) -> Array:
-    """The part of A1 that predictions see: its projection on the range of M."""
-    values, vectors = _range_of(moments)
-    if len(values) == len(moments):
-        return A1
-    return np.hstack([(A1[:, :-1] @ vectors) @ vectors.T, A1[:, -1:]])
-
-
-def _range_of(moments: Array) -> tuple[Array, Array]:
+def range_of(moments: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of M without those of noise."""
     values, vectors = np.linalg.eigh(moments)
     kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
     if not kept.any():  # every feature is constant

@@ -52,6 +52,12 @@ SELECTION_ROWS = 10_000
 # A difference of log evidence that decides between widths (odds of 20).
 DECISIVE = 3.0
 ALWAYS_TRIED = 4
+# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
+# no more than a perceptron's 200 epochs of 3 products with 100 units. Below so many
+# rows both are cheap.
+GRAMS_PER_WIDTH = 70
+PEER_WORK = 200 * 3 * 100
+PEER_ROWS = 3000
 
 
 @dataclass(frozen=True)
@@ -142,7 +148,8 @@ class Search:
         n = self.problem.rows.n_rows
         if n > SELECTION_ROWS and self._chooses and self.settings.max_iter > SCREENING:
             self.problem = self._all_rows.sample(SELECTION_ROWS, self.rng)
-        run = self._best_width() if self.settings.n_hidden is None else self._given()
+        k = self.settings.n_hidden
+        run = self._best_width() if k is None else self._best_start(k, None)
         if self.problem is not self._all_rows:
             self.problem = self._all_rows
             run = self._trained(self._moved(run))
@@ -189,14 +196,10 @@ class Search:
         network = self.problem.network(k, (1.0, 1.0))
         rows = network.rows
         n_observations = rows.total_weight * rows.n_outputs
-        # Per row, against two hundred epochs of a hundred rectified units.
-        work = network.n_params**2 / 4 * 70 * rows.n_rows
-        limit = 6e4 * (rows.n_features + 1) * max(self._all_rows.rows.n_rows, 3000)
+        work = GRAMS_PER_WIDTH * network.n_params**2 / 4 * rows.n_rows
+        n_all = max(self._all_rows.rows.n_rows, PEER_ROWS)
+        limit = PEER_WORK * (rows.n_features + 1) * n_all
         return bool(network.n_params <= n_observations and work <= limit)
-
-    def _given(self) -> Run:
-        assert self.settings.n_hidden is not None
-        return self._best_start(self.settings.n_hidden, None)
 
     # -- starts -------------------------------------------------------------------
 
@@ -252,7 +255,7 @@ class Search:
         screened = []
         for kind, run in starts:
             began = time.perf_counter()
-            run = self._advanced(run, run.network, small_decrease(LOOSE), SCREENING)
+            run = self._advanced(run, small_decrease(LOOSE), SCREENING)
             screened.append((kind, run.with_posterior(), time.perf_counter() - began))
         first = self._kept(screened)
         began = time.perf_counter()
@@ -270,7 +273,6 @@ class Search:
         return best[1]
 
     def _record(self, run: Run, kind: str, seconds: float, kept: bool) -> None:
-        run = run if run.posterior else run.with_posterior()
         self.path.append(
             {
                 "n_hidden": run.network.n_hidden,
@@ -296,12 +298,8 @@ class Search:
         for number in range(ROUNDS):
             iterations = ROUND if run.history else SCREENING
             if number or not run.history:
-                run = self._advanced(
-                    run, run.network, small_decrease(LOOSE), iterations
-                )
+                run = self._advanced(run, small_decrease(LOOSE), iterations)
             run = run.with_posterior()
-            assert run.posterior is not None
-            evidence = run.posterior.log_evidence()
             if best is None or run.score > best.score:
                 best = run
             falls = falls + 1 if run.score < best.score - FALL else 0
@@ -309,7 +307,7 @@ class Search:
                 return best
             alpha, change = self._updated_alpha(run)
             settled = change < SETTLED and run.status == CONVERGED
-            if settled or not self._iterations_left(run) or np.isinf(evidence):
+            if settled or not self._iterations_left(run):
                 return run
             run = self._moved(run, alpha)
         return run
@@ -331,7 +329,7 @@ class Search:
         left = self._iterations_left(run)
         if left:
             rule = small_decrease(self.settings.tol)
-            run = self._advanced(run, run.network, rule, left)
+            run = self._advanced(run, rule, left)
         else:
             run = replace(run, status=MAX_ITER)
         return replace(run.with_posterior(), finished=True)
@@ -358,9 +356,9 @@ class Search:
             finished=False,
         )
 
-    def _advanced(
-        self, run: Run, network: Network, rule: ConvergenceRule, iterations: int
-    ) -> Run:
+    def _advanced(self, run: Run, rule: ConvergenceRule, iterations: int) -> Run:
+        """After at most so many more iterations at the same alpha."""
+        network = run.network
         title = f"{network.n_hidden} units, alpha {network.alpha[0]:.2e}"
         iterations = min(iterations, self._iterations_left(run))
         if not iterations:

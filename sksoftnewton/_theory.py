@@ -32,7 +32,6 @@ from sksoftnewton._hessian import (
     check_sketch,
     measure_sketch,
 )
-from sksoftnewton._matrices import check_vector
 from sksoftnewton._sketch import Seed, check_epsilon
 
 Array = NDArray[np.float64]
@@ -165,14 +164,13 @@ def certify(
     bounded by twice a radius for large ones.
     """
     problem = check_problem(A1, A2, b, h, w)
-    x = check_vector(x, "x", problem.d, "the number of columns of A1 is")
-    if x0 is not None:
-        x0 = check_vector(x0, "x0", problem.d, "the number of columns of A1 is")
+    x = problem.check_point(x, "x")
+    x0 = x if x0 is None else problem.check_point(x0, "x0")
     check_sketch(sketch)
     check_epsilon(epsilon)
     problem.finite_gradient(x, "x")
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
-    return certificate_at(problem.curvature(x), x, x if x0 is None else x0, draw)
+    return certificate_at(problem.curvature(x), x, x0, draw)
 
 
 def certificate_at(

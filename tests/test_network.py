@@ -4,8 +4,9 @@ import scipy.sparse as sp
 
 from sksoftnewton import _curvature, _rows
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation, softmax
+from sksoftnewton._coordinates import Whitening
 from sksoftnewton._network import Network
-from sksoftnewton._rows import Rows, Standardisation, Whitening
+from sksoftnewton._rows import Rows, Standardisation
 from tests.references import (
     directional_derivative,
     forward,

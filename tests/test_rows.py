@@ -3,7 +3,8 @@ import pytest
 import scipy.sparse as sp
 
 from sksoftnewton import _rows
-from sksoftnewton._rows import Rows, RowSpace, Standardisation, Whitening, onto_range
+from sksoftnewton._coordinates import RowSpace, Whitening
+from sksoftnewton._rows import Rows, Standardisation
 from tests.references import standardised
 
 
@@ -130,9 +131,9 @@ def test_onto_range_changes_no_logit_and_removes_what_predictions_ignore():
     X[:, 3] = X[:, 0] - 2 * X[:, 1]
     rows = make_rows(X, Y, weight)
     A1 = np.random.default_rng(0).normal(size=(3, 6))
-    kept = onto_range(rows.second_moments, A1)
+    kept = rows.onto_range(A1)
     block = rows.whole()
     np.testing.assert_allclose(block.logits(kept), block.logits(A1), atol=1e-10)
     assert np.linalg.norm(kept) < np.linalg.norm(A1) * 0.999
     full = make_rows(*data())
-    assert onto_range(full.second_moments, A1) is A1
+    assert full.onto_range(A1) is A1
