@@ -13,6 +13,7 @@ from scipy.linalg.lapack import dpstrf
 from sksoftnewton._rows import (
     RANK_TOLERANCE,
     Block,
+    Index,
     Rows,
     Standardisation,
     range_of,
@@ -108,9 +109,17 @@ class Whitening:
 
 @dataclass(frozen=True)
 class Coordinates:
-    """From rows in the user's units to the coordinates of the first layer."""
+    """From rows in the user's units to the coordinates of the first layer.
+
+    Attributes
+    ----------
+    features : Standardisation of the columns in use
+    used : ndarray of int, the columns of X in use
+    row_space, whitening : applied after it, or None
+    """
 
     features: Standardisation
+    used: Index
     row_space: RowSpace | None
     whitening: Whitening | None
 

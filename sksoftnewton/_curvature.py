@@ -7,10 +7,12 @@ the dual form, which is for few residuals.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dsyr2k, dsyrk
 
 from sksoftnewton._activations import softmax
 from sksoftnewton._rows import Block, Terms, added
@@ -20,10 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-# Elements of the widest array made for a part of a block: it stays in the cache.
-PART_ELEMENTS = 2**18
-# Packed products x_d x_e held at a time by the Gram of a block.
-GRAM_BUFFER_ROWS = 256
+# Elements of J made for a part of a block: it stays in the cache, where it is not
+# for a very large model.
+PART_ELEMENTS, LEAST_PART = 2**18, 128
 
 
 class Curvature:
@@ -70,61 +71,67 @@ class Curvature:
         metric : ndarray of shape (p,), that of JᵀJ for both
         """
         network = self.network
-        sums = network.rows.sum(lambda block: self._packed_sums(block, exact))
-        packed, cross, spread, unit, output = (
+        sums = network.rows.sum(lambda block: self._block_sums(block, exact))
+        first, cross, second, unit, output = (
             total / network.rows.total_weight for total in sums
         )
-        k, D = network.n_hidden, network.rows.n_features + 1
-        pair, feature_pair = _pair_index(k), _pair_index(D)
+        k, n1 = network.n_hidden, network.size1
         H = np.zeros((network.n_params, network.n_params))
-        n1 = network.size1
-        first = packed[pair[:, None, :, None], feature_pair[None, :, None, :]]
-        H[:n1, :n1] = self._in_coordinates(first).reshape(n1, n1)
+        H[:n1, :n1] = np.tril(first)
+        H[:n1, :n1] += np.tril(first, -1).T
         if network.output_weights is None:
-            for o, products in enumerate(cross):
-                plain, times_u = np.split(products[pair], 2, axis=2)  # (k, k, D)
-                mixed = self.A2[o][:, None, None] * plain - times_u
-                mixed[np.diag_indices(k)] += spread[o]
-                mixed = self._in_coordinates(mixed.transpose(0, 2, 1)[..., None])
+            for o in range(len(cross)):
                 here = slice(n1 + o * k, n1 + (o + 1) * k)
-                H[:n1, here] = mixed.reshape(n1, k)
-                H[here, :n1] = H[:n1, here].T
-                H[here, here] = plain[:, :, -1]
+                H[:n1, here], H[here, :n1] = cross[o], cross[o].T
+                H[here, here] = second[o]
         H[np.diag_indices_from(H)] += network.ridge
         return H, self.metric(unit, output)
 
-    def _packed_sums(self, block: Block, exact: bool) -> Terms:
+    def gram_work(self, *, exact: bool = False) -> float:
+        """Multiply-adds of `gram`."""
+        network = self.network
+        work = network.n_residuals * network.n_params**2 / 2
+        return float(2 * work if exact else work)
+
+    def _block_sums(self, block: Block, exact: bool) -> Terms:
         memberships = softmax(block.logits(self.A1))
-        k, D = len(memberships), self.network.rows.n_features + 1
-        step = max(64, PART_ELEMENTS // max(k * (k + 1) // 2, 2 * D))
-        return added(
-            self._part_sums(
-                memberships[:, rows],
-                x,
-                block.targets[:, rows],
-                block.weight[rows],
-                exact,
-            )
-            for rows, x in block.dense(step)
-        )
+        network = self.network
+        first = np.zeros((network.size1, network.size1), order="F")
+        step = max(LEAST_PART, PART_ELEMENTS // network.size1)
+
+        def parts() -> Iterator[Terms]:
+            for rows, x in block.dense(step):
+                if network.whitening is not None:
+                    x = network.whitening.coordinates(x)
+                f, weight = memberships[:, rows], block.weight[rows]
+                yield self._part_sums(
+                    f, x, block.targets[:, rows], weight, exact, first
+                )
+
+        return (first, *added(parts()))
 
     def _part_sums(
-        self, f: Array, x: Array, targets: Array, weight: Array, exact: bool
+        self, f: Array, x: Array, targets: Array, weight: Array, exact: bool, out: Array
     ) -> Terms:
-        """Sums of products over some rows, each symmetric pair once.
+        """Sums of products over some rows.
 
         With p the curvature of a residual by its u, that is ω h'², or
-        ω (h'² + c h'') for the Hessian, r = ω h' c, q = A2ᵀ r and
-        s = f ∘ (q − <f, q>); the terms in brackets are those of the Hessian only.
+        ω (h'² + c h'') for the Hessian, r = ω h' c and s = f ∘ (A2ᵀ r − Σ r u), the
+        Hessian of a row is the sum over the outputs of v wᵀ + w vᵀ for
+
+            v = ((½ p a − r f) ⊗ x, ½ p f),    w = (a ⊗ x, f),
+
+        and of s_j x xᵀ and r f_j x for the products of a unit with itself.
+
+        Parameters
+        ----------
+        out : ndarray of shape (size1, size1)
+            Its lower triangle is increased by the products within A1.
 
         Returns
         -------
-        first : ndarray of shape (k(k+1)/2, D(D+1)/2)
-            Σ (Σ_o p a_j a_l [− s_j f_l − f_j s_l + δ_jl s_j]) x_d x_e.
-        cross : ndarray of shape (n_outputs, k(k+1)/2, 2 D)
-            Σ f_j f_l (p x, (p u [+ r]) x) for each output.
-        spread : ndarray of shape (n_outputs, k, D), or of zeros
-            [Σ r f x] for each output.
+        cross : ndarray of shape (n_outputs, size1, k), products of A1 and A2
+        second : ndarray of shape (n_outputs, k, k), products within A2
         unit, output : the traces that `metric` takes
         """
         h = self.network.activation
@@ -132,60 +139,35 @@ class Curvature:
         slope = h.d1(u)
         g = weight * slope**2
         p, r = g, np.zeros_like(g)
-        spread = np.zeros((len(g), 1, 1))
         if exact:
             c = weight * (h.value(u) - targets)
             p, r = g + c * h.d2(u), slope * c
-            spread = np.stack([(f * row) @ x.T for row in r])
-        products = _pairs(f, f)
-        columns = [np.vstack([x * v, x * w]) for v, w in zip(p, p * u + r, strict=True)]
-        return (
-            _packed_products(self._unit_pairs(f, u, p, r if exact else None), x),
-            np.stack([products @ column.T for column in columns]),
-            spread,
-            *self._traces(f, u, g, x),
-        )
-
-    def _unit_pairs(self, f: Array, u: Array, p: Array, r: Array | None) -> Array:
-        """The weights of x xᵀ in `_part_sums`, shape (k(k+1)/2, n)."""
-        k, n = f.shape
-        total = np.zeros((k * (k + 1) // 2, n))
-        for A2_row, u_row, p_row in zip(self.A2, u, p, strict=True):
-            a = f * (A2_row[:, None] - u_row)
-            total += _pairs(a * p_row, a)
-        if r is not None:
+        cross, second = [], []
+        units, unit = np.arange(len(f)), np.zeros(len(f))
+        norms = np.sum(x**2, axis=0)
+        for A2_row, u_o, g_o, p_o, r_o in zip(self.A2, u, g, p, r, strict=True):
+            a = f * (A2_row[:, None] - u_o)
+            unit += a**2 @ (g_o * norms)
+            if exact:
+                v, w = _khatri_rao(0.5 * p_o * a - r_o * f, x), _khatri_rao(a, x)
+                dsyr2k(1.0, v.T, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                mixed = v @ f.T + w @ (0.5 * p_o * f).T
+                own = mixed.reshape(len(f), len(x), len(f))
+                own[units, :, units] += (r_o * f) @ x.T
+            else:
+                root = np.sqrt(p_o)
+                w = _khatri_rao(root * a, x)
+                dsyrk(1.0, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                mixed = w @ (root * f).T
+            cross.append(mixed)
+            second.append((p_o * f) @ f.T)
+        if exact:
             s = f * (self.A2.T @ r - np.sum(r * u, axis=0))
-            total -= _pairs(s, f) + _pairs(f, s)
-            total[_pair_index(k).diagonal()] += s
-        return total
-
-    def _traces(self, f: Array, u: Array, g: Array, x: Array) -> tuple[Array, Array]:
-        whitening = self.network.whitening
-        z = x if whitening is None else whitening.coordinates(x)
-        squares = f**2
-        distance = (self.A2[:, :, None] - u[:, None, :]) ** 2
-        unit = squares * np.sum(g[:, None, :] * distance, axis=0)
-        return unit @ np.sum(z**2, axis=0), g @ squares.T
-
-    def gram_work(self) -> float:
-        """Multiply-adds of `gram`."""
-        k, D = self.network.n_hidden, self.network.rows.n_features + 1
-        pairs = k * (k + 1) / 2
-        per_row = pairs * (D * (D + 1) / 2 + 2 * D * self.network.rows.n_outputs)
-        return float(self.network.rows.n_rows * per_row)
-
-    def _in_coordinates(self, blocks: Array) -> Array:
-        """From features to coordinates of θ: axis 1, and axis 3 unless of length 1.
-
-        ``blocks`` has shape (k, D, k, D) or (k, D, k, 1).
-        """
-        if self.network.whitening is None:
-            return blocks
-        inner = self.network.whitening.map
-        T = np.zeros((inner.shape[0] + 1, inner.shape[1] + 1))
-        T[:-1, :-1], T[-1, -1] = inner, 1
-        left: Array = np.einsum("rd,jdle->jrle", T, blocks, optimize=True)
-        return left if left.shape[3] == 1 else left @ T.T
+            size = len(x)
+            for j, s_j in enumerate(s):
+                here = slice(j * size, (j + 1) * size)
+                out[here, here] += (s_j * x) @ x.T
+        return np.stack(cross), np.stack(second), unit, g @ (f**2).T
 
     # -- dual -----------------------------------------------------------------------
 
@@ -284,36 +266,7 @@ def _floored(values: Array) -> Array:
     return np.maximum(values, max(1e-4 * float(values.mean()), 1e-12))
 
 
-def _pair_index(k: int) -> NDArray[np.intp]:
-    """Position of the pair {j, l} among the pairs j <= l in row order, (k, k)."""
-    index = np.zeros((k, k), dtype=np.intp)
-    upper = np.triu_indices(k)
-    index[upper] = np.arange(len(upper[0]))
-    return np.maximum(index, index.T)
-
-
-def _pairs(left: Array, right: Array) -> Array:
-    """Products left_j right_l of all pairs j <= l, shape (k(k+1)/2, n)."""
-    k, n = left.shape
-    out = np.empty((k * (k + 1) // 2, n))
-    start = 0
-    for j in range(k):
-        np.multiply(right[j:], left[j], out=out[start : start + k - j])
-        start += k - j
-    return out
-
-
-def _packed_products(pairs: Array, x: Array) -> Array:
-    """pairs @ (x_d x_e)ᵀ over the pairs d <= e, a bounded buffer at a time."""
-    D, n = x.shape
-    out = np.empty((len(pairs), D * (D + 1) // 2))
-    buffer = np.empty((max(GRAM_BUFFER_ROWS, D), n))
-    filled = done = 0
-    for d in range(D):
-        if filled + D - d > len(buffer):
-            out[:, done : done + filled] = pairs @ buffer[:filled].T
-            done, filled = done + filled, 0
-        np.multiply(x[d:], x[d], out=buffer[filled : filled + D - d])
-        filled += D - d
-    out[:, done:] = pairs @ buffer[:filled].T
-    return out
+def _khatri_rao(left: Array, x: Array) -> Array:
+    """left_j x_d of every row, shape (len(left) * len(x), n)."""
+    products: Array = (left[:, None, :] * x).reshape(-1, x.shape[1])
+    return products

@@ -71,6 +71,19 @@ class Laplace:
         """γ, the number of well-determined parameters."""
         return float(np.sum(self.layer_dof))
 
+    @cached_property
+    def covariance_factor(self) -> Array:
+        """C of the posterior covariance of θ times Σω β, shape (q, p).
+
+        It is Cᵀ C or, if ``dual``, 1/ridge − Cᵀ C (Woodbury).
+        """
+        if not self.dual:
+            return self.inverse_factor
+        network = self.network
+        J = network.curvature(self.theta).dual().dense()
+        factor: Array = self.inverse_factor @ (J / network.ridge)
+        return factor
+
     @property
     def n_observations(self) -> float:
         rows = self.network.rows

@@ -56,16 +56,12 @@ class Posterior:
     def of(cls, laplace: Laplace, coordinates: Coordinates, noise: Array) -> Posterior:
         network = laplace.network
         _, A2 = network.layers(laplace.theta)
-        factor = laplace.inverse_factor
-        if laplace.dual:  # Woodbury: H⁻¹ = R⁻¹ − Cᵀ C with C = L⁻¹ J R⁻¹
-            J = network.curvature(laplace.theta).dual().dense()
-            factor = factor @ (J / network.ridge)
         return cls(
             coordinates=coordinates,
             activation=network.activation.name,
             A1=laplace.theta[: network.size1].reshape(network.shape1).copy(),
             A2=A2.copy(),
-            factor=factor,
+            factor=laplace.covariance_factor,
             ridge=network.ridge if laplace.dual else None,
             learned=network.output_weights is None,
             alpha=network.alpha[0],
@@ -76,7 +72,8 @@ class Posterior:
     def variance(self, X: Any) -> Array:
         """Variance of a new observation at each row of X, shape (n, n_outputs)."""
         n, m = X.shape[0], len(self.A2)
-        rows = Rows(X, np.zeros((n, m)), np.ones(n), self.coordinates.features)
+        features, used = self.coordinates.features, self.coordinates.used
+        rows = Rows(X, np.zeros((n, m)), np.ones(n), features, columns=used)
         out = np.empty((n, m))
         step = max(16, BLOCK_ELEMENTS // self.factor.shape[1])
         for start in range(0, n, step):

@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from sksoftnewton._activations import Activation
 from sksoftnewton._coordinates import RowSpace, Whitening
 from sksoftnewton._network import Network
-from sksoftnewton._rows import Rows, Standardisation
+from sksoftnewton._rows import Index, Rows, Standardisation
 
 Array = NDArray[np.float64]
 
@@ -70,6 +70,13 @@ class Problem:
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
     n_threads : int
+
+    Attributes
+    ----------
+    used : ndarray of int, the features in use, in ascending order
+    rows : Rows, what the networks are trained on
+    features, targets : Standardisation of the features in use and of the targets
+    row_space, whitening : between features and the coordinates of θ, or None
     """
 
     def __init__(
@@ -84,25 +91,53 @@ class Problem:
         n_threads: int,
     ) -> None:
         self.activation = activation
+        self.penalty = penalty
+        self.n_features_in = X.shape[1]
+        self.used: Index = np.arange(X.shape[1])
         self.features = Standardisation.of(X, weight)
         if activation.name == "identity":
             self.targets = Standardisation.of(Y, weight)
         else:
             self.targets = Standardisation.identity(Y.shape[1])
-        self.n_features = X.shape[1]
         counted = weight > 0
-        wide = self.n_features > np.count_nonzero(counted)
+        wide = X.shape[1] > np.count_nonzero(counted)
         if wide and not counted.all():  # the row space is that of counted rows
             X, Y, weight = X[counted], Y[counted], weight[counted]
         targets = (Y - self.targets.mean) / self.targets.scale
-        rows = Rows(X, targets, weight, self.features, n_threads=n_threads)
-        self.row_space = RowSpace(rows) if wide else None
-        self.rows = self.row_space.rows if self.row_space else rows
-        logits = penalty == "logits"
-        self.whitening = Whitening(self.rows.second_moments) if logits else None
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
         )
+        self._use(Rows(X, targets, weight, self.features, n_threads=n_threads), wide)
+
+    def _use(self, rows: Rows, wide: bool) -> None:
+        """Choose the coordinates for standardised rows."""
+        self._plain_rows = rows
+        self.row_space = RowSpace(rows) if wide else None
+        self.rows = self.row_space.rows if self.row_space else rows
+        logits = self.penalty == "logits"
+        self.whitening = Whitening(self.rows.second_moments) if logits else None
+
+    @property
+    def n_features(self) -> int:
+        """Number of features in use."""
+        return len(self.used)
+
+    def with_features(self, kept: Index) -> Problem:
+        """The same problem with some of its features, counted among those in use."""
+        part = copy.copy(self)
+        part.used = self.used[kept]
+        part.features = self.features.take(kept)
+        rows = self._plain_rows.with_features(kept)
+        part._use(rows, self.row_space is not None and len(kept) > rows.n_rows)
+        return part
+
+    def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
+        """The same problem on some of its rows, drawn without replacement."""
+        part = copy.copy(self)
+        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
+        rows = self._plain_rows.take(np.sort(chosen))
+        part._use(rows, self.n_features > n_rows)
+        return part
 
     def network(self, n_hidden: int, alpha: tuple[float, float]) -> Network:
         return Network(
@@ -149,13 +184,6 @@ class Problem:
         copies[:, -1] -= np.log(network.n_hidden / narrower.n_hidden)
         return network.start(copies + SPLIT * self._random_layer(network.n_hidden, rng))
 
-    def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
-        """The same problem on some of its rows, drawn without replacement."""
-        part = copy.copy(self)
-        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
-        part.rows = self.rows.take(np.sort(chosen))
-        return part
-
     @cached_property
     def output_precision(self) -> float:
         """Prior precision of A2: its values belong on the scale of h⁻¹(y).
@@ -172,21 +200,51 @@ class Problem:
 
     def start_from(self, network: Network, layers: Layers) -> Array:
         """The parameter vector of a network given in the user's units."""
-        coef = layers.hidden_coef.astype(np.float64)
+        coef = layers.hidden_coef[:, self.used].astype(np.float64)
         intercept = layers.hidden_intercept + coef @ self.features.mean
         A1: Array = np.hstack([coef * self.features.scale, intercept[:, None]])
+        return self._packed(network, A1, self._standardised(layers.output_coef))
+
+    def start_from_other(
+        self, network: Network, other: Problem, other_network: Network, theta: Array
+    ) -> Array:
+        """The parameter vector of a network on other rows or with more features.
+
+        Features that are not in use here are left out at their means.
+        """
+        _, A2 = other_network.layers(theta)
+        A1 = other.hidden_layer(other_network, theta)
+        kept = np.searchsorted(other.used, self.used)
+        return self._packed(network, A1[:, np.append(kept, -1)], A2)
+
+    def hidden_layer(self, network: Network, theta: Array) -> Array:
+        """A1 of the standardised features in use, intercepts last."""
+        A1, _ = network.layers(theta)
+        return self.row_space.lift(A1) if self.row_space else A1
+
+    def coordinates_of_features(self) -> Array:
+        """What one unit of each feature is in θ's coordinates, (r, n_features)."""
+        inner = self.whitening.map if self.whitening else np.eye(self.rows.n_features)
+        if self.row_space:
+            padded = np.hstack([inner, np.zeros((len(inner), 1))])
+            inner = self.row_space.lift(padded)[:, :-1]
+        return inner
+
+    def _packed(self, network: Network, A1: Array, A2: Array) -> Array:
         if self.row_space:
             A1 = self.row_space.project(A1)
-        return network.pack(A1, self._standardised(layers.output_coef))
+        return network.pack(A1, A2)
 
     def layers(self, network: Network, theta: Array) -> Layers:
-        """The network at θ in the user's units."""
-        A1, A2 = network.layers(theta)
-        if self.row_space:
-            A1 = self.row_space.lift(A1)
+        """The network at θ in the user's units; weights of unused features are 0."""
+        _, A2 = network.layers(theta)
+        A1 = self.hidden_layer(network, theta)
         coef = A1[:, :-1] / self.features.scale
+        intercept = A1[:, -1] - coef @ self.features.mean
+        hidden_coef = np.zeros((len(coef), self.n_features_in))
+        hidden_coef[:, self.used] = coef
         mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
-        return Layers(coef, A1[:, -1] - coef @ self.features.mean, A2 * scale + mean)
+        return Layers(hidden_coef, intercept, A2 * scale + mean)
 
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.

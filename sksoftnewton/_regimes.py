@@ -76,7 +76,8 @@ class HessianSystem:
         self.sketch_size = 0
         matrix, metric = curvature.gram(exact=True)
         self._curvature = curvature
-        self._system = PrimalSystem(matrix, metric, curvature.gram_work())
+        work = curvature.gram_work(exact=True)
+        self._system = PrimalSystem(matrix, metric, work)
         self._work_before = 0.0
         self.indefinite = False
 

@@ -27,7 +27,8 @@ from sksoftnewton._newton import CONVERGED, MAX_ITER
 from sksoftnewton._posterior import Posterior
 from sksoftnewton._problem import Layers, Problem, single_threaded_blas
 from sksoftnewton._report import HISTORY, Printer, columns
-from sksoftnewton._selection import Run, Search, Settings
+from sksoftnewton._selection import Search
+from sksoftnewton._training import Run, Settings
 
 Array = NDArray[np.float64]
 
@@ -44,8 +45,8 @@ class TwoLayerSoftmaxRegressor(
     Predicts ``h(A2 softmax(A1 x))``: the first layer divides the feature space
     softly among its hidden units, the second gives each unit an output value.
     Features and targets are standardised internally, so data need no scaling.
-    By default the Bayesian evidence chooses width and regularisation, and
-    `predict` can say how sure it is.
+    By default the Bayesian evidence chooses width, regularisation and the features
+    that matter, and `predict` can say how sure it is.
 
     Parameters
     ----------
@@ -58,7 +59,8 @@ class TwoLayerSoftmaxRegressor(
     alpha : float, pair of floats or "auto", default="auto"
         Ridge penalties of the first and the second layer, on the standardised
         scale stated under Notes. One number is used for both. "auto": the first
-        maximises the evidence, the second is that of a prior on the scale of y.
+        maximises the evidence, the second is that of a prior on the scale of y, and
+        features are left out (weight zero) where that raises the evidence.
     penalty : {"weights", "logits"}, default="weights"
         What the first penalty is put on: the weights of the first layer, or its
         outputs A1 x averaged over the training rows.
@@ -97,6 +99,9 @@ class TwoLayerSoftmaxRegressor(
         Weights of the second layer, A2, in the units of y.
     n_hidden_ : int
         Number of hidden units.
+    support_ : ndarray of bool of shape (n_features_in_,)
+        The features in use. Others have weight zero; there are none for a given
+        ``alpha``.
     alpha_ : ndarray of shape (2,)
         The two penalties in use.
     noise_variance_ : ndarray of shape (n_outputs,)
@@ -108,9 +113,10 @@ class TwoLayerSoftmaxRegressor(
     effective_dof_ : float
         Number of parameters that the data determine.
     width_path_ : dict of ndarrays
-        One entry per width and start that was tried: ``n_hidden``, ``start``
-        ("random", "split" or "warm"), ``log_evidence``, ``effective_dof``,
-        ``loss``, ``time`` (s) and ``kept`` (the best start of its width).
+        One entry per width, start and set of features that was tried:
+        ``n_features``, ``n_hidden``, ``start`` ("random", "split", "fewer features"
+        or "warm"), ``log_evidence``, ``effective_dof``, ``loss``, ``time`` (s) and
+        ``kept`` (the best start of its width, or features left out for good).
     loss_ : float
         Final value of the objective F.
     loss_curve_ : list of float
@@ -270,12 +276,14 @@ class TwoLayerSoftmaxRegressor(
             if previous is None:
                 run = search.best()
             else:
-                run = search.best_from(previous, self.alpha_)
-            layers = problem.layers(run.network, run.theta)
-            self._store_evidence(problem, run)
+                first, second = self.alpha_
+                run = search.best_from(previous, (float(first), float(second)))
+            layers = run.problem.layers(run.network, run.theta)
+            self._store_evidence(run)
 
         self._one_output = one_output
         self.n_hidden_ = run.network.n_hidden
+        self.support_ = np.isin(np.arange(X.shape[1]), run.problem.used)
         self.alpha_ = np.array(run.network.alpha)
         self.hidden_coef_ = layers.hidden_coef.astype(X.dtype, copy=False)
         self.hidden_intercept_ = layers.hidden_intercept.astype(X.dtype, copy=False)
@@ -376,14 +384,17 @@ class TwoLayerSoftmaxRegressor(
         )
         return settings, output_weights
 
-    def _store_evidence(self, problem: Problem, run: Run) -> None:
+    def _store_evidence(self, run: Run) -> None:
         assert run.posterior is not None
+        problem = run.problem
         self.log_evidence_ = run.posterior.log_evidence()
         self.effective_dof_ = run.posterior.dof
         scale = problem.targets.scale
         self.noise_variance_ = run.posterior.noise_variances() * scale**2
         space = problem.row_space.without_rows() if problem.row_space else None
-        coordinates = Coordinates(problem.features, space, problem.whitening)
+        coordinates = Coordinates(
+            problem.features, problem.used, space, problem.whitening
+        )
         self._posterior = Posterior.of(run.posterior, coordinates, self.noise_variance_)
 
     def _store_progress(self, run: Run, n_rows: int) -> None:

@@ -17,6 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Index = NDArray[np.integer]
 Terms = tuple[Any, ...]  # arrays and floats to be added up
 
 # Blocks are added up in this many groups whatever the number of threads, so
@@ -128,6 +129,9 @@ class Standardisation:
     def identity(cls, n_columns: int) -> Standardisation:
         return cls(np.zeros(n_columns), np.ones(n_columns))
 
+    def take(self, columns: Index) -> Standardisation:
+        return Standardisation(self.mean[columns], self.scale[columns])
+
     @classmethod
     def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
@@ -167,7 +171,9 @@ class Rows:
     X : ndarray (or memory map) or csr_array of shape (n, n_features)
     targets : ndarray of shape (n, n_outputs), float64
     weight : ndarray of shape (n,), positive
-    standardisation : Standardisation of X
+    standardisation : Standardisation of the columns in use
+    columns : ndarray of int or None
+        The columns of X that are in use, all for None. Dense X is never copied whole.
     n_threads : int
         Threads that share the blocks. No result depends on it.
     """
@@ -179,18 +185,23 @@ class Rows:
         weight: Array,
         standardisation: Standardisation,
         *,
+        columns: Index | None = None,
         n_threads: int = 1,
     ) -> None:
         self.targets = targets
         self.weight = weight
         self.standardisation = standardisation
+        self.columns = columns
         self.n_threads = n_threads
         self.total_weight = float(weight.sum())
-        self.n_rows, self.n_features = X.shape
+        self.n_rows = X.shape[0]
+        self.n_features = len(standardisation.mean)
         self.n_outputs = targets.shape[1]
         self.sparse: bool = sp.issparse(X)
         self.X: Any = X
         if self.sparse:
+            if columns is not None:
+                X, self.columns = X[:, columns], None
             scale = standardisation.scale
             self.X = sp.csr_array(
                 (X.data / scale[X.indices], X.indices, X.indptr), shape=X.shape
@@ -200,25 +211,42 @@ class Rows:
             np.clip(BLOCK_ELEMENTS // (self.n_features + 1), 256, 4096)
         )
 
-    def take(self, rows: NDArray[np.integer]) -> Rows:
+    def take(self, rows: Index) -> Rows:
         """A copy of some of the rows."""
-        standardisation = self.standardisation
-        if self.sparse:  # X is scaled already
-            standardisation = Standardisation(self._shift, np.ones(self.n_features))
         return Rows(
             self.X[rows],
             self.targets[rows],
             self.weight[rows],
-            standardisation,
+            self._standardisation_of_stored,
+            columns=self.columns,
             n_threads=self.n_threads,
         )
 
-    def block(self, rows: slice | NDArray[np.integer]) -> Block:
+    def with_features(self, kept: Index) -> Rows:
+        """The same rows with some of their features."""
+        return Rows(
+            self.X,
+            self.targets,
+            self.weight,
+            self._standardisation_of_stored.take(kept),
+            columns=kept if self.columns is None else self.columns[kept],
+            n_threads=self.n_threads,
+        )
+
+    @property
+    def _standardisation_of_stored(self) -> Standardisation:
+        if self.sparse:  # X is scaled already
+            return Standardisation(self._shift, np.ones(self.n_features))
+        return self.standardisation
+
+    def block(self, rows: slice | Index) -> Block:
         """The block of the given rows."""
         targets, weight = self.targets[rows].T, self.weight[rows]
         if self.sparse:
             return SparseBlock(self.X[rows], self._shift, targets, weight)
         part = self.X[rows]
+        if self.columns is not None:
+            part = part[:, self.columns]
         features = np.empty((self.n_features + 1, part.shape[0]))
         body = features[:-1]
         np.subtract(part.T, self.standardisation.mean[:, None], out=body)

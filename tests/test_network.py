@@ -169,11 +169,15 @@ def test_blocks_equal_the_whole(monkeypatch, sparse):
     np.testing.assert_allclose(network.curvature(theta).gram()[0], whole[1], atol=1e-13)
 
 
-def test_gram_with_a_small_buffer_is_the_same(monkeypatch):
+@pytest.mark.parametrize("exact", [False, True])
+def test_gram_does_not_depend_on_the_parts(monkeypatch, exact):
     network, theta, *_ = make_network()
-    expected, _ = network.curvature(theta).gram()
-    monkeypatch.setattr(_curvature, "GRAM_BUFFER_ROWS", 1)
-    np.testing.assert_allclose(network.curvature(theta).gram()[0], expected, atol=1e-14)
+    expected, metric = network.curvature(theta).gram(exact=exact)
+    monkeypatch.setattr(_curvature, "PART_ELEMENTS", 1)
+    monkeypatch.setattr(_curvature, "LEAST_PART", 1)
+    again, same_metric = network.curvature(theta).gram(exact=exact)
+    np.testing.assert_allclose(again, expected, atol=1e-14)
+    np.testing.assert_allclose(same_metric, metric, atol=1e-14)
 
 
 def test_dual_rows_are_the_dense_jacobian(case):
