@@ -133,7 +133,7 @@ class Network:
             c = self.activation.value(A2 @ softmax(block.logits(A1))) - block.targets
             return (c**2 @ block.weight,)
 
-        (squares,) = self.rows.sum(terms)
+        (squares,) = self.rows.sum(terms, 2 * self.n_hidden)
         total: Array = squares
         return total
 
@@ -153,22 +153,45 @@ class Network:
         return 0.5 * squares / self.rows.total_weight + self.penalty(theta)
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """F and its gradient.
+
+        With E = exp(z), S = Σ E and r = ω h' c, the gradient by z is
+        E ∘ (A2ᵀ r − Σ r u) / S: apart from exp, it passes over the n x k numbers
+        in matrix products and one multiplication.
+        """
         A1, A2 = self.layers(theta)
+        A1 = A1 - A1.mean(axis=0)  # the largest logit is not below 0: S >= 1
+        ones = np.ones((1, self.n_hidden))
+        head, tail = np.vstack([ones, A2]), np.vstack([A2, -ones]).T
+        linear = self.activation.name == "identity"
 
         def terms(block: Block) -> Terms:
-            f = softmax(block.logits(A1))
-            u = A2 @ f
-            c = self.activation.value(u) - block.targets
-            weighted = block.weight * c
-            loss = float(np.sum(weighted * c))
-            r = self.activation.d1(u) * weighted
-            s = A2.T @ r
-            s -= np.sum(r * u, axis=0)  # = <f, A2ᵀ r>
-            s *= f
-            return loss, block.outer(s), r @ f.T
+            E = block.logits(A1)
+            np.exp(E, out=E)
+            sums = head @ E
+            if not np.isfinite(sums[0]).all():  # overflow: leave out a common factor
+                E = block.logits(A1)
+                E -= np.max(E, axis=0)
+                np.exp(E, out=E)
+                sums = head @ E
+            S, u = sums[0], sums[1:]
+            u /= S
+            c = u if linear else self.activation.value(u)
+            c = c - block.targets
+            r = c * block.weight
+            loss = float(np.vdot(r, c))
+            if not linear:
+                r *= self.activation.d1(u)
+            r /= S
+            both = np.empty_like(sums)
+            both[:-1] = r
+            np.sum(np.multiply(r, u, out=u), axis=0, out=both[-1])
+            s = tail @ both
+            s *= E
+            return loss, block.outer(s), r @ E.T
 
         with np.errstate(over="ignore", invalid="ignore"):
-            squares, first, second = self.rows.sum(terms)
+            squares, first, second = self.rows.sum(terms, 2 * self.n_hidden)
             gradient = self.covector(first, second)
         value = 0.5 * float(squares) / self.rows.total_weight + self.penalty(theta)
         return value, gradient + self.ridge * theta
@@ -207,7 +230,7 @@ class Network:
             s_dot = f_dot * (q - np.sum(f * q, axis=0)) + f * (q_dot - mean_dot)
             return block.outer(s_dot), r_dot @ f.T + r @ f_dot.T
 
-        first, second = self.rows.sum(terms)
+        first, second = self.rows.sum(terms, 4 * self.n_hidden)
         product = self.covector(first, second)
         return product + self.ridge * vector
 

@@ -24,8 +24,12 @@ Terms = tuple[Any, ...]  # arrays and floats to be added up
 # that the order of the additions, and with it every result, does not depend on
 # n_jobs.
 N_GROUPS = 16
-# Rows a block: enough work to hide the interpreter, little enough for the cache.
+# Elements a block and what is computed from it: enough work to hide the
+# interpreter, little enough for the cache. And the least and most rows.
 BLOCK_ELEMENTS = 2**17
+LEAST_ROWS, MOST_ROWS = 256, 8192
+# Elements of dense data up to which a standardised copy is kept.
+CACHE_ELEMENTS = 2**24
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
 # Directions of X with less than this share of the largest variance are noise.
@@ -207,9 +211,6 @@ class Rows:
                 (X.data / scale[X.indices], X.indices, X.indptr), shape=X.shape
             )
             self._shift = standardisation.mean / scale
-        self.block_rows = int(
-            np.clip(BLOCK_ELEMENTS // (self.n_features + 1), 256, 4096)
-        )
 
     def take(self, rows: Index) -> Rows:
         """A copy of some of the rows."""
@@ -244,6 +245,22 @@ class Rows:
         targets, weight = self.targets[rows].T, self.weight[rows]
         if self.sparse:
             return SparseBlock(self.X[rows], self._shift, targets, weight)
+        kept = self._standardised
+        features = self._standardised_block(rows) if kept is None else kept[:, rows]
+        return DenseBlock(features, targets, weight)
+
+    @cached_property
+    def _standardised(self) -> Array | None:
+        """All features of dense data, where they are few enough to be kept."""
+        if self.n_rows * (self.n_features + 1) > CACHE_ELEMENTS:
+            return None
+        features = np.empty((self.n_features + 1, self.n_rows))
+        for start in range(0, self.n_rows, MOST_ROWS):
+            rows = slice(start, start + MOST_ROWS)
+            features[:, rows] = self._standardised_block(rows)
+        return features
+
+    def _standardised_block(self, rows: slice | Index) -> Array:
         part = self.X[rows]
         if self.columns is not None:
             part = part[:, self.columns]
@@ -252,15 +269,21 @@ class Rows:
         np.subtract(part.T, self.standardisation.mean[:, None], out=body)
         body /= self.standardisation.scale[:, None]
         features[-1] = 1
-        return DenseBlock(features, targets, weight)
+        return features
 
     def whole(self) -> Block:
         """All rows as one block; for problems small enough for n x n matrices."""
         return self.block(slice(0, self.n_rows))
 
-    def sum(self, function: Callable[[Block], Terms]) -> Terms:
+    def block_rows(self, width: int) -> int:
+        """Rows a block for a computation that makes so many numbers a row."""
+        size = BLOCK_ELEMENTS // (self.n_features + 1 + width)
+        return int(np.clip(size, LEAST_ROWS, MOST_ROWS))
+
+    def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
         """Sum over the blocks of a function that returns a tuple of arrays."""
-        starts = range(0, self.n_rows, self.block_rows)
+        size = self.block_rows(width)
+        starts = range(0, self.n_rows, size)
         if len(starts) == 1:
             return function(self.whole())
         per_group = -(-len(starts) // N_GROUPS)
@@ -268,7 +291,7 @@ class Rows:
 
         def group_sum(group: range) -> Terms:
             return added(
-                function(self.block(slice(start, start + self.block_rows)))
+                function(self.block(slice(start, start + size)))
                 for start in group
             )
 

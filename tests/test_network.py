@@ -158,11 +158,11 @@ def test_hessian_is_gauss_newton_at_zero_residual():
 @pytest.mark.parametrize("sparse", [False, True])
 def test_blocks_equal_the_whole(monkeypatch, sparse):
     network, theta, *_ = make_network(n=1000, sparse=sparse)
-    assert len(range(0, 1000, network.rows.block_rows)) == 1
+    assert len(range(0, 1000, network.rows.block_rows(2 * K))) == 1
     whole = network.value_and_gradient(theta), network.curvature(theta).gram()[0]
     monkeypatch.setattr(_rows, "BLOCK_ELEMENTS", 1)
     network, theta, *_ = make_network(n=1000, sparse=sparse)
-    assert len(range(0, 1000, network.rows.block_rows)) == 4
+    assert len(range(0, 1000, network.rows.block_rows(2 * K))) == 4
     value, gradient = network.value_and_gradient(theta)
     np.testing.assert_allclose(value, whole[0][0], rtol=1e-12)
     np.testing.assert_allclose(gradient, whole[0][1], atol=1e-13)
