@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.linalg.blas import dsyr2k, dsyrk
 
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 # Elements of J made for a part of a block: it stays in the cache, where it is not
 # for a very large model.
 PART_ELEMENTS, LEAST_PART = 2**18, 128
+COUNTED_ROWS = 512  # rows of J made at a time for a CountSketch
 
 
 class Curvature:
@@ -71,7 +73,12 @@ class Curvature:
         metric : ndarray of shape (p,), that of JᵀJ for both
         """
         network = self.network
-        sums = network.rows.sum(lambda block: self._block_sums(block, exact))
+        if exact or not network.knows_products_at(self.theta):
+            sums = network.rows.sum(lambda block: self._block_sums(block, exact))
+            if not exact:
+                network.products = self.theta, sums
+        else:
+            _, sums = network.products
         first, cross, second, unit, output = (
             total / network.rows.total_weight for total in sums
         )
@@ -86,6 +93,85 @@ class Curvature:
                 H[here, here] = second[o]
         H[np.diag_indices_from(H)] += network.ridge
         return H, self.metric(unit, output)
+
+    def sketched_gram(
+        self, kind: str, size: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """An unbiased estimate of JᵀJ, plus the ridge, and its damping metric.
+
+        Parameters
+        ----------
+        kind : {"uniform", "leverage", "countsketch"}
+            Rows drawn with equal probability or by approximate leverage, or all
+            rows thrown with random signs into ``size`` buckets.
+        size : int, rows of the sketch (for each output)
+        rng : numpy.random.Generator
+        """
+        rows = self.network.rows
+        if kind != "countsketch":
+            drawn = rows.draw(size, rng, by_leverage=kind == "leverage")
+            return Curvature(self.network.on(drawn), self.theta).gram()
+        buckets = np.zeros((size, self.network.n_params))
+        for start in range(0, rows.n_rows, COUNTED_ROWS):
+            block = rows.block(slice(start, start + COUNTED_ROWS))
+            for J in self.jacobian(block):
+                thrown = sp.csr_array(
+                    (
+                        rng.choice((-1.0, 1.0), len(J)),
+                        (rng.integers(size, size=len(J)), np.arange(len(J))),
+                    ),
+                    shape=(size, len(J)),
+                )
+                buckets += thrown @ J
+        H = buckets.T @ buckets / rows.total_weight
+        H[np.diag_indices_from(H)] += self.ridge
+        return H, self._metric_of(H)
+
+    def diagonal_metric(self) -> Array:
+        """The damping metric of all rows, without a p x p matrix."""
+
+        def traces(block: Block) -> Terms:
+            f = softmax(block.logits(self.A1))
+            u = self.A2 @ f
+            g = block.weight * self.network.activation.d1(u) ** 2
+            norms = block.square_norms() + 1
+            unit = np.zeros(len(f))
+            for A2_row, u_o, g_o in zip(self.A2, u, g, strict=True):
+                unit += (f * (A2_row[:, None] - u_o)) ** 2 @ (g_o * norms)
+            return unit, g @ (f**2).T
+
+        unit, output = self.network.rows.sum(traces, 4 * self.network.n_hidden)
+        total = self.network.rows.total_weight
+        return self.metric(unit / total, output / total)
+
+    def _metric_of(self, H: Array) -> Array:
+        """The damping metric of a matrix with the ridge in it."""
+        network = self.network
+        diagonal = H.diagonal() - self.ridge
+        first = diagonal[: network.size1].reshape(network.shape1)
+        return self.metric(first.sum(axis=1), diagonal[network.size1 :])
+
+    def jacobian(self, block: Block) -> Iterator[Array]:
+        """The rows of √ω J for some rows: one dense matrix for each output."""
+        network = self.network
+        x = block.all_dense()
+        if network.whitening is not None:
+            x = network.whitening.coordinates(x)
+        f = softmax(block.logits(self.A1))
+        u = self.A2 @ f
+        g = np.sqrt(block.weight) * network.activation.d1(u)
+        k = network.n_hidden
+        for o, A2_row in enumerate(self.A2):
+            J = np.zeros((network.n_params, x.shape[1]))
+            J[: network.size1] = _khatri_rao(g[o] * f * (A2_row[:, None] - u[o]), x)
+            if network.output_weights is None:
+                start = network.size1 + o * k
+                J[start : start + k] = g[o] * f
+            yield J.T
+
+    def sketch_work(self, size: int) -> float:
+        """Multiply-adds of the Gram matrix of a sketch."""
+        return float(size * self.network.rows.n_outputs * self.network.n_params**2 / 2)
 
     def gram_work(self, *, exact: bool = False) -> float:
         """Multiply-adds of `gram`."""
@@ -215,20 +301,9 @@ class DualGaussNewton:
 
     def dense(self) -> Array:
         """J itself, shape (N, p)."""
-        network = self.network
-        m, k, n = self.a.shape
-        x = self.block.all_dense()
-        if network.whitening is not None:
-            x = network.whitening.coordinates(x)
-        J = np.zeros((m, n, network.n_params))
-        first = np.einsum("oji,di->oijd", self.a, x)
-        J[:, :, : network.size1] = first.reshape(m, n, -1)
-        if network.output_weights is None:
-            second = J[:, :, network.size1 :].reshape(m, n, m, k)
-            for o in range(m):
-                second[o, :, o] = self.g[o].T
-            J[:, :, network.size1 :] = second.reshape(m, n, -1)
-        return J.reshape(m * n, -1)
+        J: Array = np.vstack(list(self.curvature.jacobian(self.block)))
+        J /= np.sqrt(self.network.rows.total_weight)
+        return J
 
     def rmatvec(self, t: Array) -> Array:
         """Jᵀ t, shape (p,)."""

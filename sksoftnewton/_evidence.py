@@ -35,7 +35,7 @@ Array = NDArray[np.float64]
 # Where a fit comes near to interpolating its data: least share of the observations
 # left to the noise, and least noise variance as a share of the targets' mean square.
 LEAST_RESIDUAL_SHARE = 1e-3
-LEAST_NOISE = 1e-10
+LEAST_NOISE = 1e-6
 # With fewer well-determined parameters the first layer is switched off, and α₁ stays.
 LEAST_DOF = 1e-3
 # Range of α₁ on the scale of F.

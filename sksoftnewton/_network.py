@@ -29,6 +29,9 @@ from sksoftnewton._rows import Block, Rows, Terms
 
 Array = NDArray[np.float64]
 
+# The work of one exponential, in multiply-adds.
+EXPONENTIAL = 10
+
 
 class Network:
     """Value, gradient and curvature of F.
@@ -77,8 +80,33 @@ class Network:
         self.n_params = self.size1 + (rows.n_outputs * n_hidden if learned else 0)
         self.n_residuals = rows.n_rows * rows.n_outputs
         self.ridge = np.repeat(alpha, (self.size1, self.n_params - self.size1))
-        # Multiply-adds of the two matrix products of one value and gradient.
-        self.gradient_work = 2.0 * rows.n_rows * n_hidden * (rows.n_features + 1)
+        # The sums that the latest Gauss–Newton matrix was made of, and their θ; they
+        # do not depend on alpha.
+        self.products: tuple[Array | None, Terms] = (None, ())
+        # Multiply-adds of one value and gradient: two matrix products and exp.
+        per_row = n_hidden * (2 * rows.entries_per_row + EXPONENTIAL)
+        self.gradient_work = float(rows.n_rows * per_row)
+
+    def on(self, rows: Rows, alpha: tuple[float, float] | None = None) -> Network:
+        """The same network on other rows with the same features."""
+        return Network(
+            rows,
+            self.n_hidden,
+            self.activation,
+            alpha or self.alpha,
+            whitening=self.whitening,
+            output_weights=self.output_weights,
+            mean_over=self.mean_over - 1,
+        )
+
+    def with_alpha(self, alpha: tuple[float, float]) -> Network:
+        """The same network with other penalties."""
+        other = self.on(self.rows, alpha)
+        other.products = self.products
+        return other
+
+    def knows_products_at(self, theta: Array) -> bool:
+        return self.products[0] is theta
 
     @cached_property
     def kernel(self) -> Array:

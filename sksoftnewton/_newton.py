@@ -66,6 +66,7 @@ class Move:
     step_damping : float, λ of the step taken
     damping : float, λ to try next
     n_trials : int, values with gradients spent
+    n_steps : int, steps taken with one matrix
     indefinite : bool, the first matrix tried was not positive definite
     stuck : bool, no damping gave an acceptable step
     """
@@ -78,6 +79,7 @@ class Move:
     n_trials: int
     indefinite: bool
     stuck: bool = False
+    n_steps: int = 1
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,10 @@ class Solution:
 ConvergenceRule = Callable[[Move], bool]
 
 
-def small_decrease(tol: float) -> ConvergenceRule:
+def small_decrease(tol: float, negligible: float = 0.0) -> ConvergenceRule:
     """Rule: the model promises less than 1e-2 tol F, at a damping that lets it.
+
+    Or less than ``negligible``.
 
     A large λ promises little wherever it stands: beyond 1 its promises do not
     count, and unless it is negligible they have to be small three times in a
@@ -105,7 +109,8 @@ def small_decrease(tol: float) -> ConvergenceRule:
 
     def rule(move: Move) -> bool:
         nonlocal in_a_row
-        small = move.predicted <= 1e-2 * tol * abs(move.point.value)
+        threshold = max(1e-2 * tol * abs(move.point.value), negligible)
+        small = move.predicted <= threshold
         in_a_row = in_a_row + 1 if small and move.step_damping <= 1 else 0
         enough = 1 if move.step_damping <= EFFECTIVELY_UNDAMPED else 3
         return in_a_row >= enough or move.predicted <= move.resolution
@@ -137,7 +142,7 @@ def small_gradient(
 def minimize(
     objective: Objective,
     theta: Array,
-    system_for: Callable[[Any, float], System],
+    system_for: Callable[[Any, float], Any],
     *,
     converged: ConvergenceRule,
     max_iter: int,
@@ -150,13 +155,14 @@ def minimize(
     """Minimise by Newton steps damped after Levenberg and Marquardt.
 
     Each iteration builds the curvature once, then solves (H + λ D) δ = −g with
-    growing λ until the loss falls by a fair part of what the model promises.
+    growing λ until the loss falls by a fair part of what the model promises. A
+    system that can `advance` by itself takes several steps with one matrix.
 
     Parameters
     ----------
     objective : Objective
     theta : ndarray of shape (p,), the start
-    system_for : callable (curvature, decrease) -> System
+    system_for : callable (curvature, decrease) -> System or QuasiNewton
         Makes the system from the objective's curvature; ``decrease`` is the last
         iteration's relative decrease of the loss (infinite at the first).
     converged : callable, Move -> bool
@@ -179,10 +185,14 @@ def minimize(
     decrease = np.inf
     for _ in range(max_iter):
         system = system_for(objective.curvature(point.theta), decrease)
-        if globalize:
-            move = _advance(objective, point, system, damping)
-        else:
+        if not globalize:
             move = _plain_step(objective, point, system)
+            done = converged(move)
+        elif hasattr(system, "advance"):
+            move, done = system.advance(objective, point, damping, converged)
+        else:
+            move = _advance(objective, point, system, damping)
+            done = converged(move)
         decrease = (point.value - move.point.value) / max(abs(move.point.value), TINY)
         point, damping = move.point, move.damping
         n_evaluations += move.n_trials
@@ -196,14 +206,14 @@ def minimize(
                 "indefinite": move.indefinite,
                 "n_rows": n_rows,
                 "sketch_size": system.sketch_size,
-                "n_cg": 0,
+                "n_cg": move.n_steps if hasattr(system, "advance") else 0,
                 "passes": n_evaluations + work / objective.gradient_work,
                 "time": time.perf_counter() - started,
             }
         )
         if callback is not None and callback(point, history[-1]):
             status = STOPPED
-        elif converged(move):
+        elif done:
             further = beyond(point) if beyond is not None else None
             if further is not None:
                 point = Point(further, *objective.value_and_gradient(further))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d, get_tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
@@ -26,6 +26,7 @@ from sksoftnewton._matrices import canonical
 from sksoftnewton._newton import CONVERGED, MAX_ITER
 from sksoftnewton._posterior import Posterior
 from sksoftnewton._problem import Layers, Problem, single_threaded_blas
+from sksoftnewton._regimes import Sketch
 from sksoftnewton._report import HISTORY, Printer, columns
 from sksoftnewton._selection import Search
 from sksoftnewton._training import Run, Settings
@@ -170,6 +171,12 @@ class TwoLayerSoftmaxRegressor(
         ],
         "penalty": [StrOptions({"weights", "logits"})],
         "output_weights": ["array-like", None],
+        "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
+        "sketch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(RealNotInt, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+        ],
         "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -189,6 +196,8 @@ class TwoLayerSoftmaxRegressor(
         alpha: float | tuple[float, float] | str = "auto",
         penalty: str = "weights",
         output_weights: Any = None,
+        sketch: str = "auto",
+        sketch_size: int | float | str = "auto",
         n_init: int | str = "auto",
         max_iter: int = 200,
         tol: float = 1e-4,
@@ -202,6 +211,8 @@ class TwoLayerSoftmaxRegressor(
         self.alpha = alpha
         self.penalty = penalty
         self.output_weights = output_weights
+        self.sketch = sketch
+        self.sketch_size = sketch_size
         self.n_init = n_init
         self.max_iter = max_iter
         self.tol = tol
@@ -378,6 +389,7 @@ class TwoLayerSoftmaxRegressor(
             n_hidden=n_hidden,
             alpha=alpha,
             n_init=None if _is_auto(self.n_init) else int(self.n_init),
+            sketch=Sketch(self.sketch, self.sketch_size),
             tol=self.tol,
             max_iter=self.max_iter,
             announce=Printer().stage if self.verbose else lambda title: None,

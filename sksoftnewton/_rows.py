@@ -30,6 +30,8 @@ BLOCK_ELEMENTS = 2**17
 LEAST_ROWS, MOST_ROWS = 256, 8192
 # Elements of dense data up to which a standardised copy is kept.
 CACHE_ELEMENTS = 2**24
+# Elements of the largest sample of rows that is copied.
+COPIED_ELEMENTS = 2**22
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
 # Directions of X with less than this share of the largest variance are noise.
@@ -212,6 +214,16 @@ class Rows:
             )
             self._shift = standardisation.mean / scale
 
+    @property
+    def entries_per_row(self) -> float:
+        """Features that are stored for a row, and the constant."""
+        return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
+
+    @property
+    def few_enough(self) -> int:
+        """Most rows that `take` should copy."""
+        return int(COPIED_ELEMENTS / self.entries_per_row)
+
     def take(self, rows: Index) -> Rows:
         """A copy of some of the rows."""
         return Rows(
@@ -222,6 +234,41 @@ class Rows:
             columns=self.columns,
             n_threads=self.n_threads,
         )
+
+    def draw(
+        self, size: int, rng: np.random.Generator, *, by_leverage: bool = False
+    ) -> Rows:
+        """Rows drawn with replacement, weighted so that sums keep their expectation.
+
+        With equal probability, or half so and half in proportion to the leverage
+        scores of the standardised rows.
+        """
+        if by_leverage:
+            cumulative = self._cumulative_leverage
+            drawn = np.sort(cumulative.searchsorted(rng.random(size), side="right"))
+            probability = np.diff(cumulative, prepend=0.0)[drawn]
+        else:
+            drawn = np.sort(rng.integers(self.n_rows, size=size))
+            probability = np.full(size, 1 / self.n_rows)
+        rows = self.take(drawn)
+        rows.weight = rows.weight / (size * probability)
+        rows.total_weight = self.total_weight
+        return rows
+
+    @cached_property
+    def _cumulative_leverage(self) -> Array:
+        """Cumulative probabilities of the rows for `draw`."""
+        inverse = np.linalg.pinv(self.second_moments, hermitian=True)
+        scores = np.empty(self.n_rows)
+        for start in range(0, self.n_rows, DENSE_ROWS):
+            rows = slice(start, start + DENSE_ROWS)
+            x = self.block(rows).all_dense()[:-1]
+            scores[rows] = 1 + np.sum(x * (inverse @ x), axis=0)  # 1: the constant's
+        scores *= self.weight
+        probability = 0.5 / self.n_rows + 0.5 * scores / scores.sum()
+        cumulative: Array = np.cumsum(probability)
+        cumulative /= cumulative[-1]
+        return cumulative
 
     def with_features(self, kept: Index) -> Rows:
         """The same rows with some of their features."""
@@ -291,8 +338,7 @@ class Rows:
 
         def group_sum(group: range) -> Terms:
             return added(
-                function(self.block(slice(start, start + size)))
-                for start in group
+                function(self.block(slice(start, start + size))) for start in group
             )
 
         if self.n_threads == 1:

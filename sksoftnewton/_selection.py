@@ -23,6 +23,7 @@ SELECTION_ROWS = 10_000
 # A difference of log evidence that decides between widths (odds of 20).
 DECISIVE = 3.0
 ALWAYS_TRIED = 4
+GROWN = 4  # given widths from here on are grown from two units
 # A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
 # no more than a perceptron's 200 epochs of 3 products with 100 units. Below so many
 # rows both are cheap.
@@ -51,7 +52,7 @@ class Search:
         self.problem = problem
         self.settings = settings
         self.rng = rng
-        self.trainer = Trainer(settings, problem.rows.n_rows)
+        self.trainer = Trainer(settings, problem.rows.n_rows, rng)
         self.path: list[Row] = []
 
     def best(self) -> Run:
@@ -65,7 +66,9 @@ class Search:
             run = FeatureSelection(self).best(run)
         if problem is not self.problem:
             whole = self.problem.with_features(run.problem.used)
-            run = self.trainer.trained(self.trainer.moved(run, whole))
+            run = self.trainer.moved(run, whole)
+        if settings.alpha is None:
+            run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
 
     def best_on(self, problem: Problem) -> Run:
@@ -128,40 +131,49 @@ class Search:
 
     def best_start(self, problem: Problem, k: int, narrower: Run | None = None) -> Run:
         """The best network of k units, from random starts and from a narrower one."""
-        settings = self.settings
-        starts = list(self._starts(problem, k, narrower))
+        settings, trainer = self.settings, self.trainer
+        starts = self._starts(problem, k, narrower)
         if len(starts) > 1 and settings.n_init is None:
-            return self._screened(starts)
+            return self._screened(starts, problem)
         runs = []
-        for kind, run in starts:
+        for kind, start in starts:
             began = time.perf_counter()
-            run = self.trainer.trained(run).with_posterior()
-            runs.append((kind, run, time.perf_counter() - began))
+            run = trainer.trained(trainer.on_growing_samples(start, problem))
+            runs.append((kind, run.with_posterior(), time.perf_counter() - began))
         return self._kept(runs)
 
     def _starts(
         self, problem: Problem, k: int, narrower: Run | None
-    ) -> Iterator[tuple[str, Run]]:
-        settings = self.settings
-        if narrower is not None and narrower.network.n_hidden > 1:
-            network = problem.network(k, settings.alpha or narrower.network.alpha)
-            theta = problem.split_start(
-                network, narrower.network, narrower.theta, self.rng
-            )
-            yield "split", Run(problem, network, theta)
-            alphas = [network.alpha]
-        else:
-            alphas = self._first_alphas(problem)[: None if k > 1 else 1]
+    ) -> list[tuple[str, Run]]:
+        settings, trainer = self.settings, self.trainer
+        alphas = self._first_alphas(problem)[: None if k > 1 else 1]
+        if narrower is not None and narrower.network.n_hidden == 1:
+            narrower = None
+        if narrower is not None:
+            alphas = [trainer.alpha_on(problem, narrower)]
+        given = settings.n_hidden is not None
         n_random = settings.n_init
         if n_random is None:
-            given = settings.n_hidden is not None
             plain = given and settings.alpha is not None
             several = not plain and (given or k <= ALWAYS_TRIED)
             n_random = SCREENED_STARTS if several else 1
-        for i in range(n_random if k > 1 else 1):
-            network = problem.network(k, alphas[i % len(alphas)])
-            theta = problem.random_start(network, self.rng)
-            yield "random", Run(problem, network, theta)
+        n_random = n_random if k > 1 else 1
+        if given and k >= GROWN and problem.output_weights is None:
+            alphas = [alphas[i % len(alphas)] for i in range(n_random)]
+            return [("grown", trainer.grown_start(problem, k, a)) for a in alphas]
+        part = trainer.first_sample(problem, k)
+        starts = []
+        if narrower is not None:
+            network = part.network(k, trainer.alpha_on(part, narrower))
+            theta = part.split_start(
+                network, narrower.network, narrower.theta, self.rng
+            )
+            starts.append(("split", Run(part, network, theta)))
+        for i in range(n_random):
+            network = part.network(k, alphas[i % len(alphas)])
+            theta = part.random_start(network, self.rng)
+            starts.append(("random", Run(part, network, theta)))
+        return starts
 
     def _first_alphas(self, problem: Problem) -> list[tuple[float, float]]:
         """Penalties to start from: a weak one, and where data are few a strong one.
@@ -176,7 +188,7 @@ class Search:
         alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
         return alphas + [(strong, FIRST_ALPHA)] if strong > FEW else alphas
 
-    def _screened(self, starts: list[tuple[str, Run]]) -> Run:
+    def _screened(self, starts: list[tuple[str, Run]], problem: Problem) -> Run:
         """Go on with the start that is best after a few iterations."""
         screened = []
         for kind, run in starts:
@@ -185,7 +197,8 @@ class Search:
             screened.append((kind, run, time.perf_counter() - began))
         first = self._kept(screened)
         began = time.perf_counter()
-        run = self.trainer.trained(first).with_posterior()
+        run = self.trainer.on_growing_samples(first, problem)
+        run = self.trainer.trained(run).with_posterior()
         row = next(row for row in reversed(self.path) if row["kept"])
         row.update(_summary(run), time=row["time"] + time.perf_counter() - began)
         return run

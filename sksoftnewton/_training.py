@@ -9,32 +9,35 @@ from math import lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._evidence import Laplace, laplace
+from sksoftnewton._evidence import LEAST_NOISE, Laplace, laplace
 from sksoftnewton._network import Network
 from sksoftnewton._newton import (
     CONVERGED,
     FIRST_DAMPING,
     MAX_ITER,
     STOPPED,
-    ConvergenceRule,
     Point,
     Row,
     minimize,
     small_decrease,
 )
 from sksoftnewton._problem import Problem
-from sksoftnewton._regimes import NewtonSystems
+from sksoftnewton._regimes import FIRST_SAMPLE, SKETCHED, NewtonSystems, Sketch, regime
 
 Array = NDArray[np.float64]
 
 # Iterations before starts are compared, and between updates of alpha.
 SCREENING, ROUND = 10, 3
 LOOSE = 1e-2  # tol of those iterations
+# Samples grow by this factor; tol and most iterations on the first of them.
+GROWTH, LOOSEST, SAMPLE_ITERATIONS = 4, 1.0, 30
 SETTLED = 0.05  # relative change of alpha that ends its updates
 LARGEST_CHANGE = 10.0  # of alpha in one update
 # Updates whose evidence is this much below the best are a runaway (noise → 0).
 FALL, PATIENCE = 2.0, 3
 ROUNDS = 30
+NEGLIGIBLE = 1e-3  # decrease of F as a share of the least noise variance
+ENOUGH = 0.1  # change of log evidence in a round that ends the training of a candidate
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Settings:
     n_hidden : int or None
     alpha : (float, float) or None
     n_init : int or None
+    sketch : Sketch
     tol, max_iter : float, int
     announce : callable (str) -> callback or None
         Called with the title of every stage of the training.
@@ -54,6 +58,7 @@ class Settings:
     n_hidden: int | None
     alpha: tuple[float, float] | None
     n_init: int | None
+    sketch: Sketch
     tol: float
     max_iter: int
     announce: Callable[[str], Callable[[Point, Row], bool] | None]
@@ -72,7 +77,9 @@ class Run:
     damping : float, λ to go on with
     status : str
     history : list of rows; ``passes`` in gradients over all rows of the data
+    before : (float, float), passes and seconds spent before the history
     posterior : Laplace at θ, or None where it was not asked for
+    settled : bool, alpha needs no more updates
     finished : bool, trained to the user's tolerance
     """
 
@@ -83,7 +90,9 @@ class Run:
     damping: float = FIRST_DAMPING
     status: str = MAX_ITER
     history: tuple[Row, ...] = ()
+    before: tuple[float, float] = (0.0, 0.0)
     posterior: Laplace | None = None
+    settled: bool = False
     finished: bool = False
 
     @property
@@ -106,10 +115,24 @@ class Run:
         prior = -lgamma(k + 1) - n_sets - log(D + 1)
         return self.posterior.log_evidence() + prior
 
+    @property
+    def spent(self) -> tuple[float, float]:
+        """Passes and seconds up to now."""
+        if not self.history:
+            return self.before
+        return self.history[-1]["passes"], self.history[-1]["time"]
+
     def with_posterior(self) -> Run:
         if self.posterior is not None:
             return self
-        return replace(self, posterior=laplace(self.network, self.theta, self.value))
+        run = self.with_value()
+        return replace(run, posterior=laplace(run.network, run.theta, run.value))
+
+    def with_value(self) -> Run:
+        """With F at θ, which is not known after a move to another problem."""
+        if np.isfinite(self.value):
+            return self
+        return replace(self, value=self.network.value(self.theta))
 
 
 class Trainer:
@@ -119,42 +142,110 @@ class Trainer:
     ----------
     settings : Settings
     n_rows : int, rows of the data; a problem with fewer is a sample of them
+    rng : numpy.random.Generator
     """
 
-    def __init__(self, settings: Settings, n_rows: int) -> None:
+    def __init__(
+        self, settings: Settings, n_rows: int, rng: np.random.Generator
+    ) -> None:
         self.settings = settings
         self.n_rows = n_rows
+        self.rng = rng
+
+    def first_sample(self, problem: Problem, k: int) -> Problem:
+        """Enough rows to tell starts of k units apart; all of a small problem."""
+        network = problem.network(k, (1.0, 1.0))
+        if regime(network, self._sketch(network)) != SKETCHED:
+            return problem
+        size = FIRST_SAMPLE * network.n_params
+        enough = size > problem.rows.n_rows / 2
+        return problem if enough else problem.sample(size, self.rng)
+
+    def grown_start(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
+        """A start grown from two units: trained shortly, divided, and so on.
+
+        Each width is trained on a sample of rows in proportion to its parameters,
+        so the whole costs less than the first iterations of a random start, and
+        ends in better minima more often.
+        """
+        width = min(2, k)
+        run: Run | None = None
+        while True:
+            part = self.first_sample(problem, width)
+            network = part.network(width, alpha)
+            if run is None:
+                start = Run(part, network, part.random_start(network, self.rng))
+            else:
+                theta = part.split_start(network, run.network, run.theta, self.rng)
+                start = Run(part, network, theta, before=run.spent)
+            if width == k:
+                return start
+            run = self._advanced(start, LOOSEST, SCREENING)
+            width = min(2 * width, k)
+
+    def on_growing_samples(self, run: Run, problem: Problem) -> Run:
+        """The run on all rows of a problem, by way of growing samples of them.
+
+        The early iterations, far from the minimum, need few rows. Each sample is
+        left when the next step promises less than its own statistical error.
+        """
+        if run.problem is problem:
+            return run
+        n, size = problem.rows.n_rows, run.problem.rows.n_rows
+        first = size
+        while True:
+            tol = max(self.settings.tol, LOOSEST * first / size)
+            run = self._advanced(run, tol, SAMPLE_ITERATIONS)
+            size *= GROWTH
+            if size > min(n / 2, problem.rows.few_enough):
+                return self.moved(run, problem)
+            run = self.moved(run, problem.sample(size, self.rng))
+
+    def alpha_on(self, problem: Problem, run: Run) -> tuple[float, float]:
+        """The run's penalties, or for "auto" those of equal precisions."""
+        first, second = run.network.alpha
+        if self.settings.alpha is not None:
+            return first, second
+        ratio = run.network.rows.total_weight / problem.rows.total_weight
+        return first * ratio, second * ratio
 
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
-        return self._advanced(run, small_decrease(LOOSE), SCREENING).with_posterior()
+        return self._advanced(run, LOOSE, SCREENING).with_posterior()
 
     def trained(self, run: Run) -> Run:
         """Far enough to be compared with other networks."""
         if self.settings.alpha is None:
-            return self._settled(run)
+            return self.settled(run, enough=ENOUGH)
         return self.finished(run)
 
-    def _settled(self, run: Run) -> Run:
-        """Alternate a few iterations with updates of alpha until it settles."""
+    def settled(self, run: Run, enough: float = 0.0) -> Run:
+        """Alternate a few iterations with updates of alpha until it settles.
+
+        Or until a round changes the score by less than ``enough``.
+        """
+        if run.settled:
+            return run
         best: Run | None = None
-        falls = 0
+        falls, score = 0, -np.inf
         for number in range(ROUNDS):
-            iterations = ROUND if run.history else SCREENING
             if number or run.posterior is None:
-                run = self._advanced(run, small_decrease(LOOSE), iterations)
+                iterations = ROUND if run.history else SCREENING
+                run = self._advanced(run, LOOSE, iterations)
             run = run.with_posterior()
             if best is None or run.score > best.score:
                 best = run
             falls = falls + 1 if run.score < best.score - FALL else 0
             if falls == PATIENCE or run.status == STOPPED:
-                return best
+                return replace(best, settled=True)
             alpha, change = self._updated_alpha(run)
-            settled = change < SETTLED and run.status == CONVERGED
-            if settled or not self._iterations_left(run):
+            if change < SETTLED and run.status == CONVERGED:
+                return replace(run, settled=True)
+            if abs(run.score - score) < enough or not self._iterations_left(run):
                 return run
+            score = run.score
             run = self.moved(run, alpha=alpha)
-        return run
+        return replace(run.with_posterior(), settled=True)
 
     def _updated_alpha(self, run: Run) -> tuple[tuple[float, float], float]:
         """The next penalties, and their largest relative change."""
@@ -172,10 +263,9 @@ class Trainer:
             return run
         left = self._iterations_left(run)
         if left:
-            rule = small_decrease(self.settings.tol)
-            run = self._advanced(run, rule, left)
+            run = self._advanced(run, self.settings.tol, left)
         else:
-            run = replace(run, status=MAX_ITER)
+            run = replace(run.with_value(), status=MAX_ITER)
         return replace(run.with_posterior(), finished=True)
 
     def _iterations_left(self, run: Run) -> int:
@@ -190,50 +280,55 @@ class Trainer:
     ) -> Run:
         """The run with another alpha, or on another problem with an equivalent one."""
         problem = problem or run.problem
-        if alpha is None:
-            alpha = run.network.alpha
-            if self.settings.alpha is None:  # equal precisions on other rows
-                ratio = run.network.rows.total_weight / problem.rows.total_weight
-                alpha = (alpha[0] * ratio, alpha[1] * ratio)
-        network = problem.network(run.network.n_hidden, alpha)
+        alpha = alpha or self.alpha_on(problem, run)
         theta = run.theta
-        if problem is not run.problem:
+        if problem is run.problem:
+            network = run.network.with_alpha(alpha)
+        else:
+            network = problem.network(run.network.n_hidden, alpha)
             theta = problem.start_from_other(network, run.problem, run.network, theta)
         return replace(
             run,
             problem=problem,
             network=network,
             theta=theta,
-            value=network.value(theta),
+            value=np.inf,
             damping=float(np.clip(run.damping, 1e-8, 1.0)),
             posterior=None,
+            settled=False,
             finished=False,
         )
 
-    def _advanced(self, run: Run, rule: ConvergenceRule, iterations: int) -> Run:
-        """After at most so many more iterations at the same alpha."""
+    def _advanced(self, run: Run, tol: float, iterations: int) -> Run:
+        """After at most so many more iterations at the same alpha.
+
+        For alpha="auto" decreases far below the least noise variance do not count.
+        """
         network = run.network
+        negligible = 0.0
+        if self.settings.alpha is None:
+            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.mean_square
         title = f"{network.n_hidden} units, alpha {network.alpha[0]:.2e}"
         iterations = min(iterations, self._iterations_left(run))
         if not iterations:
-            return run
+            return run.with_value()
         solution = minimize(
             network,
             run.theta,
-            NewtonSystems(network),
-            converged=rule,
+            NewtonSystems(network, self._sketch(network), self.rng),
+            converged=small_decrease(tol, negligible),
             max_iter=iterations,
             n_rows=network.rows.n_rows,
             damping=run.damping,
             callback=self.settings.announce(title),
         )
         share = network.rows.n_rows / self.n_rows
-        before = run.history[-1] if run.history else {"passes": 0.0, "time": 0.0}
+        passes, seconds = run.spent
         history = tuple(
             {
                 **row,
-                "passes": before["passes"] + share * row["passes"],
-                "time": before["time"] + row["time"],
+                "passes": passes + share * row["passes"],
+                "time": seconds + row["time"],
             }
             for row in solution.history
         )
@@ -245,4 +340,11 @@ class Trainer:
             solution.damping,
             solution.status,
             run.history + history,
+            run.before,
         )
+
+    def _sketch(self, network: Network) -> Sketch:
+        """For samples the cost alone decides, also where problems are small."""
+        sketch = self.settings.sketch
+        sample = network.rows.n_rows < self.n_rows
+        return replace(sketch, small=0) if sample else sketch

@@ -89,7 +89,7 @@ def test_number_of_starts():
     X, y = load_diabetes(return_X_y=True)
     model = auto(n_hidden=4, n_init=5).fit(X, y)
     path = model.width_path_
-    random = path["start"] == "random"
+    random = path["start"] == "grown"
     assert random.sum() == 5
     evidence = path["log_evidence"][random]
     assert_allclose(evidence[path["kept"][random]], evidence.max())
