@@ -134,7 +134,7 @@ class Curvature:
             f = softmax(block.logits(self.A1))
             u = self.A2 @ f
             g = block.weight * self.network.activation.d1(u) ** 2
-            norms = block.square_norms() + 1
+            norms = self._square_norms(block)
             unit = np.zeros(len(f))
             for A2_row, u_o, g_o in zip(self.A2, u, g, strict=True):
                 unit += (f * (A2_row[:, None] - u_o)) ** 2 @ (g_o * norms)
@@ -143,6 +143,16 @@ class Curvature:
         unit, output = self.network.rows.sum(traces, 4 * self.network.n_hidden)
         total = self.network.rows.total_weight
         return self.metric(unit / total, output / total)
+
+    def _square_norms(self, block: Block) -> Array:
+        """|x|² of every row in the coordinates of θ, constant included."""
+        whitening = self.network.whitening
+        if whitening is None:
+            return block.square_norms() + 1
+        norms = np.empty(block.weight.size)
+        for rows, x in block.dense(LEAST_PART):
+            norms[rows] = np.sum(whitening.coordinates(x) ** 2, axis=0)
+        return norms
 
     def _metric_of(self, H: Array) -> Array:
         """The damping metric of a matrix with the ridge in it."""
@@ -169,9 +179,13 @@ class Curvature:
                 J[start : start + k] = g[o] * f
             yield J.T
 
-    def sketch_work(self, size: int) -> float:
-        """Multiply-adds of the Gram matrix of a sketch."""
-        return float(size * self.network.rows.n_outputs * self.network.n_params**2 / 2)
+    def sketch_work(self, kind: str, size: int) -> float:
+        """Multiply-adds of `sketched_gram`."""
+        network = self.network
+        p = network.n_params
+        if kind == "countsketch":
+            return float(2 * network.n_residuals * p + size * p**2 / 2)
+        return float(size * network.rows.n_outputs * p**2 / 2)
 
     def gram_work(self, *, exact: bool = False) -> float:
         """Multiply-adds of `gram`."""

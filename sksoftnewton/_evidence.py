@@ -38,6 +38,8 @@ LEAST_RESIDUAL_SHARE = 1e-3
 LEAST_NOISE = 1e-6
 # With fewer well-determined parameters the first layer is switched off, and α₁ stays.
 LEAST_DOF = 1e-3
+# Rows of the largest matrix that is factored.
+LARGEST_MATRIX = 6000
 # Range of α₁ on the scale of F.
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-10, 1e4
 
@@ -70,6 +72,12 @@ class Laplace:
     def dof(self) -> float:
         """γ, the number of well-determined parameters."""
         return float(np.sum(self.layer_dof))
+
+    @property
+    def work(self) -> float:
+        """Multiply-adds of its matrix."""
+        n, p = self.network.n_residuals, self.network.n_params
+        return float(n**2 * self.network.n_hidden if self.dual else n * p**2 / 2)
 
     @cached_property
     def covariance_factor(self) -> Array:
@@ -148,6 +156,11 @@ class Laplace:
             float(np.clip(first, SMALLEST_ALPHA, LARGEST_ALPHA)),
             float(np.clip(output_precision / scale, SMALLEST_ALPHA, LARGEST_ALPHA)),
         )
+
+
+def has_evidence(network: Network) -> bool:
+    """Whether the smaller of the two matrices is small enough."""
+    return bool(min(network.n_params, network.n_residuals) <= LARGEST_MATRIX)
 
 
 def laplace(network: Network, theta: Array, value: float) -> Laplace:

@@ -94,7 +94,8 @@ class FeatureSelection:
         kept = np.delete(np.arange(run.problem.n_features), left_out)
         trainer = self.search.trainer
         start = trainer.moved(run, run.problem.with_features(kept))
-        fewer = trainer.trained(replace(start, history=())).with_posterior()
+        fewer = trainer.trained(replace(start, history=()))
+        fewer = trainer.with_posterior(fewer)
         seconds = time.perf_counter() - began
         self.search.record(fewer, "fewer features", seconds, fewer.score > run.score)
         return fewer

@@ -20,6 +20,8 @@ from sksoftnewton._rows import Index, Rows, Standardisation
 
 Array = NDArray[np.float64]
 
+# Most rows for which n x n matrices are made, and most features for D x D ones.
+ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -54,12 +56,16 @@ class Layers:
     output_coef: Array
 
 
+def _has_row_space(n_features: int, n_rows: int) -> bool:
+    return n_rows < n_features and n_rows <= ROW_SPACE_ROWS
+
+
 class Problem:
     """A regression problem in the coordinates in which it is solved.
 
     Columns of X and, for the identity h, of y are standardised by their weighted
     moments. Data with more features than rows are rotated exactly into their row
-    space.
+    space, unless rows are too many for that.
 
     Parameters
     ----------
@@ -100,7 +106,7 @@ class Problem:
         else:
             self.targets = Standardisation.identity(Y.shape[1])
         counted = weight > 0
-        wide = X.shape[1] > np.count_nonzero(counted)
+        wide = _has_row_space(X.shape[1], int(np.count_nonzero(counted)))
         if wide and not counted.all():  # the row space is that of counted rows
             X, Y, weight = X[counted], Y[counted], weight[counted]
         targets = (Y - self.targets.mean) / self.targets.scale
@@ -115,6 +121,13 @@ class Problem:
         self.row_space = RowSpace(rows) if wide else None
         self.rows = self.row_space.rows if self.row_space else rows
         logits = self.penalty == "logits"
+        if logits and self.rows.n_features > MOMENTS_FEATURES:
+            raise ValueError(
+                'penalty="logits" needs the second moments of the features, a matrix '
+                f"of {self.rows.n_features} x {self.rows.n_features} numbers here; at "
+                f"most {MOMENTS_FEATURES} features are supported with more than "
+                f'{ROW_SPACE_ROWS} rows. Use penalty="weights".'
+            )
         self.whitening = Whitening(self.rows.second_moments) if logits else None
 
     @property
@@ -128,7 +141,8 @@ class Problem:
         part.used = self.used[kept]
         part.features = self.features.take(kept)
         rows = self._plain_rows.with_features(kept)
-        part._use(rows, self.row_space is not None and len(kept) > rows.n_rows)
+        wide = self.row_space is not None and len(kept) > rows.n_rows
+        part._use(rows, wide)
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
@@ -136,7 +150,7 @@ class Problem:
         part = copy.copy(self)
         chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
         rows = self._plain_rows.take(np.sort(chosen))
-        part._use(rows, self.n_features > n_rows)
+        part._use(rows, _has_row_space(self.n_features, n_rows))
         return part
 
     def network(self, n_hidden: int, alpha: tuple[float, float]) -> Network:
@@ -164,7 +178,7 @@ class Problem:
         A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(n_hidden, D))
         if self.row_space:
             return self.row_space.project(A1)
-        return self.rows.onto_range(A1)
+        return A1 if D > MOMENTS_FEATURES else self.rows.onto_range(A1)
 
     def split_start(
         self,

@@ -31,13 +31,13 @@ GRADIENTS = 40
 SHORTENINGS = 4
 TOO_MANY, FEW = 2, 2
 SUFFICIENT = 1e-4  # share of the slope's decrease that is accepted
-LEAST_DAMPING, LARGEST_DAMPING = 1e-6, 1e4
+LEAST_DAMPING, LARGEST_DAMPING = 1e-6, 1e8
 # Least cosine between a step and the change of the gradient along it.
 LEAST_COSINE = 1e-10
 
 
 class Metric:
-    """(H + λ D)⁻¹ for a sketched H, or D⁻¹ where p x p matrices are too large.
+    """(H + λ D)⁻¹ for a sketched H, or (1 + λ)⁻¹ D⁻¹ where H would be too large.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Metric:
     def inverse(self, damping: float) -> tuple[Callable[[Array], Array], float]:
         """The map g ↦ (H + λ D)⁻¹ g, and the λ that was large enough for it."""
         if self.matrix is None:
-            return partial(np.multiply, 1 / self.diagonal), damping
+            return partial(np.multiply, 1 / ((1 + damping) * self.diagonal)), damping
         while True:
             damped = self.matrix.copy()
             damped[np.diag_indices_from(damped)] += damping * self.diagonal
@@ -80,11 +80,14 @@ class QuasiNewton:
     Parameters
     ----------
     metric_at : callable (curvature) -> Metric
+    memory : int, pairs that are kept
     """
 
-    def __init__(self, metric_at: Callable[[Any], Metric]) -> None:
+    def __init__(
+        self, metric_at: Callable[[Any], Metric], memory: int = MEMORY
+    ) -> None:
         self._metric_at = metric_at
-        self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=MEMORY)
+        self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
 
     def at(self, curvature: Any) -> QuasiNewton:
         """The same pairs with the metric at another point."""
@@ -144,7 +147,7 @@ class QuasiNewton:
                 return replace(move, damping=10 * damping, stuck=stuck), False
             in_a_row = in_a_row + 1 if step.n_trials > 1 else 0
             n_shortened += step.n_trials > 1
-            if in_a_row == TOO_MANY:
+            if in_a_row == TOO_MANY and self._metric.matrix is not None:
                 return replace(move, damping=4 * damping), False
             if n_trials >= GRADIENTS:
                 if n_shortened <= FEW:
@@ -159,6 +162,9 @@ class QuasiNewton:
             shares.append(scale * float(step @ q))
             q -= shares[-1] * change
         q = solve(q)
+        if self._metric.matrix is None and self._pairs:  # D has no scale of its own
+            step, change, scale = self._pairs[-1]
+            q /= scale * float(change @ solve(change))
         for step, change, scale in self._pairs:
             q += (shares.pop() - scale * float(change @ q)) * step
         return -q

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sksoftnewton._curvature import Curvature
 from sksoftnewton._directions import DualSystem, PrimalSystem, Step, System
 from sksoftnewton._network import Network
-from sksoftnewton._quasi_newton import GRADIENTS, Metric, QuasiNewton
+from sksoftnewton._quasi_newton import GRADIENTS, MEMORY, Metric, QuasiNewton
 
 Array = NDArray[np.float64]
 
@@ -18,10 +18,13 @@ EXACT, SKETCHED, DUAL, MATRIX_FREE = "exact", "sketched", "dual", "matrix-free"
 
 # The largest matrices: p x p, and N x N for N residuals.
 PRIMAL_PARAMS, DUAL_RESIDUALS = 4000, 4000
+# Pairs of p numbers each that very large models keep.
+MATRIX_FREE_MEMORY = 10
 # Up to so many observations problems are solved exactly. Beyond, the exact matrix
 # serves up to so many rows a parameter if it costs no more than so many gradients.
 SMALL = 2048
 FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 20
+FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
 # Near the end the Hessian of all rows serves if it costs no more gradients than the
 # quasi-Newton steps with one sketch.
 HESSIAN_GRADIENTS = GRADIENTS
@@ -115,7 +118,8 @@ class NewtonSystems:
         self._rng = rng or np.random.default_rng(0)
         self._kind = "uniform" if sketch.kind == "auto" else sketch.kind
         self._size = sketch.rows(network)
-        self._quasi_newton = QuasiNewton(self._metric)
+        memory = MATRIX_FREE_MEMORY if self.regime == MATRIX_FREE else MEMORY
+        self._quasi_newton = QuasiNewton(self._metric, memory)
         self._last: HessianSystem | None = None
         self._rest = 0
 
@@ -141,7 +145,8 @@ class NewtonSystems:
         if self.regime == MATRIX_FREE:
             return Metric(None, curvature.diagonal_metric(), 0.0, 0)
         matrix, metric = curvature.sketched_gram(self._kind, self._size, self._rng)
-        return Metric(matrix, metric, curvature.sketch_work(self._size), self._size)
+        work = curvature.sketch_work(self._kind, self._size)
+        return Metric(matrix, metric, work, self._size)
 
 
 def gauss_newton_system(curvature: Curvature) -> PrimalSystem:

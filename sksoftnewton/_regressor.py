@@ -326,6 +326,12 @@ class TwoLayerSoftmaxRegressor(
         y: Array = h.value(f @ self.output_coef_.T.astype(f.dtype, copy=False))
         if not return_std:
             return y[:, 0] if self._one_output else y
+        if self._posterior is None:
+            raise ValueError(
+                "return_std=True is not available: the covariance of the parameters "
+                f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
+                "would be too large a matrix."
+            )
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
         std = np.sqrt(variance).astype(f.dtype, copy=False)
@@ -397,17 +403,22 @@ class TwoLayerSoftmaxRegressor(
         return settings, output_weights
 
     def _store_evidence(self, run: Run) -> None:
-        assert run.posterior is not None
-        problem = run.problem
-        self.log_evidence_ = run.posterior.log_evidence()
-        self.effective_dof_ = run.posterior.dof
+        problem, posterior = run.problem, run.posterior
         scale = problem.targets.scale
-        self.noise_variance_ = run.posterior.noise_variances() * scale**2
+        self._posterior: Posterior | None = None
+        if posterior is None:  # its matrix would be too large
+            self.log_evidence_ = self.effective_dof_ = np.nan
+            squares = run.network.residual_squares(run.theta)
+            self.noise_variance_ = squares / run.network.rows.total_weight * scale**2
+            return
+        self.log_evidence_ = posterior.log_evidence()
+        self.effective_dof_ = posterior.dof
+        self.noise_variance_ = posterior.noise_variances() * scale**2
         space = problem.row_space.without_rows() if problem.row_space else None
         coordinates = Coordinates(
             problem.features, problem.used, space, problem.whitening
         )
-        self._posterior = Posterior.of(run.posterior, coordinates, self.noise_variance_)
+        self._posterior = Posterior.of(posterior, coordinates, self.noise_variance_)
 
     def _store_progress(self, run: Run, n_rows: int) -> None:
         self.history_ = columns(list(run.history), HISTORY)

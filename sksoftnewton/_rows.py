@@ -324,8 +324,11 @@ class Rows:
 
     def block_rows(self, width: int) -> int:
         """Rows a block for a computation that makes so many numbers a row."""
-        size = BLOCK_ELEMENTS // (self.n_features + 1 + width)
-        return int(np.clip(size, LEAST_ROWS, MOST_ROWS))
+        entries = self.entries_per_row
+        size = int(np.clip(BLOCK_ELEMENTS / (entries + width), LEAST_ROWS, MOST_ROWS))
+        if self.sparse:  # what a block adds up is dense
+            size = max(size, int(self.n_features / entries))
+        return size
 
     def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
         """Sum over the blocks of a function that returns a tuple of arrays."""

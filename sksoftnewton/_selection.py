@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sksoftnewton._evidence import has_evidence
 from sksoftnewton._features import FeatureSelection
 from sksoftnewton._newton import Row
 from sksoftnewton._problem import Layers, Problem
@@ -20,6 +21,8 @@ SCREENED_STARTS = 3
 # Rows on which starts, alpha, width and features are chosen; more rows only refine
 # them.
 SELECTION_ROWS = 10_000
+# The same for so many features that matrices are n x n.
+WIDE, WIDE_SELECTION_ROWS = 1000, 1000
 # A difference of log evidence that decides between widths (odds of 20).
 DECISIVE = 3.0
 ALWAYS_TRIED = 4
@@ -29,7 +32,7 @@ GROWN = 4  # given widths from here on are grown from two units
 # rows both are cheap.
 GRAMS_PER_WIDTH = 70
 PEER_WORK = 200 * 3 * 100
-PEER_ROWS = 3000
+PEER_ROWS = 1000
 
 
 class Search:
@@ -58,16 +61,20 @@ class Search:
     def best(self) -> Run:
         """The best network from random starts."""
         settings, problem = self.settings, self.problem
-        n = problem.rows.n_rows
-        if n > SELECTION_ROWS and self._chooses and settings.max_iter > SCREENING:
-            problem = problem.sample(SELECTION_ROWS, self.rng)
+        n_rows = SELECTION_ROWS
+        if problem.n_features > WIDE:
+            n_rows = WIDE_SELECTION_ROWS
+        chooses = settings.n_hidden is None or settings.alpha is None
+        enough = problem.rows.n_rows <= n_rows
+        if chooses and not enough and settings.max_iter > SCREENING:
+            problem = problem.sample(n_rows, self.rng)
         run = self.best_on(problem)
         if settings.alpha is None:
             run = FeatureSelection(self).best(run)
         if problem is not self.problem:
             whole = self.problem.with_features(run.problem.used)
             run = self.trainer.moved(run, whole)
-        if settings.alpha is None:
+        if settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
 
@@ -91,11 +98,6 @@ class Search:
         run = self.trainer.finished(self.trainer.trained(start))
         self.record(run, "warm", time.perf_counter() - began, True)
         return run
-
-    @property
-    def _chooses(self) -> bool:
-        s = self.settings
-        return any(value is None for value in (s.n_hidden, s.alpha, s.n_init))
 
     # -- widths -------------------------------------------------------------------
 
@@ -139,7 +141,8 @@ class Search:
         for kind, start in starts:
             began = time.perf_counter()
             run = trainer.trained(trainer.on_growing_samples(start, problem))
-            runs.append((kind, run.with_posterior(), time.perf_counter() - began))
+            run = trainer.with_posterior(run)
+            runs.append((kind, run, time.perf_counter() - began))
         return self._kept(runs)
 
     def _starts(
@@ -198,7 +201,7 @@ class Search:
         first = self._kept(screened)
         began = time.perf_counter()
         run = self.trainer.on_growing_samples(first, problem)
-        run = self.trainer.trained(run).with_posterior()
+        run = self.trainer.with_posterior(self.trainer.trained(run))
         row = next(row for row in reversed(self.path) if row["kept"])
         row.update(_summary(run), time=row["time"] + time.perf_counter() - began)
         return run
@@ -225,9 +228,9 @@ class Search:
 
 
 def _summary(run: Run) -> dict[str, Any]:
-    assert run.posterior is not None
+    posterior = run.posterior
     return {
-        "log_evidence": run.posterior.log_evidence(),
-        "effective_dof": run.posterior.dof,
+        "log_evidence": posterior.log_evidence() if posterior else np.nan,
+        "effective_dof": posterior.dof if posterior else np.nan,
         "loss": run.value,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import lgamma, log
@@ -9,7 +10,7 @@ from math import lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._evidence import LEAST_NOISE, Laplace, laplace
+from sksoftnewton._evidence import LEAST_NOISE, Laplace, has_evidence, laplace
 from sksoftnewton._network import Network
 from sksoftnewton._newton import (
     CONVERGED,
@@ -22,7 +23,15 @@ from sksoftnewton._newton import (
     small_decrease,
 )
 from sksoftnewton._problem import Problem
-from sksoftnewton._regimes import FIRST_SAMPLE, SKETCHED, NewtonSystems, Sketch, regime
+from sksoftnewton._regimes import (
+    FIRST_SAMPLE,
+    FIRST_WIDE_SAMPLE,
+    MATRIX_FREE,
+    SKETCHED,
+    NewtonSystems,
+    Sketch,
+    regime,
+)
 
 Array = NDArray[np.float64]
 
@@ -78,7 +87,7 @@ class Run:
     status : str
     history : list of rows; ``passes`` in gradients over all rows of the data
     before : (float, float), passes and seconds spent before the history
-    posterior : Laplace at θ, or None where it was not asked for
+    posterior : Laplace at θ, or None where it was not asked for or is too large
     settled : bool, alpha needs no more updates
     finished : bool, trained to the user's tolerance
     """
@@ -123,7 +132,7 @@ class Run:
         return self.history[-1]["passes"], self.history[-1]["time"]
 
     def with_posterior(self) -> Run:
-        if self.posterior is not None:
+        if self.posterior is not None or not has_evidence(self.network):
             return self
         run = self.with_value()
         return replace(run, posterior=laplace(run.network, run.theta, run.value))
@@ -155,9 +164,10 @@ class Trainer:
     def first_sample(self, problem: Problem, k: int) -> Problem:
         """Enough rows to tell starts of k units apart; all of a small problem."""
         network = problem.network(k, (1.0, 1.0))
-        if regime(network, self._sketch(network)) != SKETCHED:
-            return problem
-        size = FIRST_SAMPLE * network.n_params
+        size = {
+            SKETCHED: FIRST_SAMPLE * network.n_params,
+            MATRIX_FREE: FIRST_WIDE_SAMPLE,
+        }.get(regime(network, self._sketch(network)), problem.rows.n_rows)
         enough = size > problem.rows.n_rows / 2
         return problem if enough else problem.sample(size, self.rng)
 
@@ -193,11 +203,14 @@ class Trainer:
             return run
         n, size = problem.rows.n_rows, run.problem.rows.n_rows
         first = size
+        largest = min(n / 2, problem.rows.few_enough)
+        if problem.n_features > size:  # larger samples would be no cheaper than all
+            largest = 0
         while True:
             tol = max(self.settings.tol, LOOSEST * first / size)
             run = self._advanced(run, tol, SAMPLE_ITERATIONS)
             size *= GROWTH
-            if size > min(n / 2, problem.rows.few_enough):
+            if size > largest:
                 return self.moved(run, problem)
             run = self.moved(run, problem.sample(size, self.rng))
 
@@ -209,9 +222,22 @@ class Trainer:
         ratio = run.network.rows.total_weight / problem.rows.total_weight
         return first * ratio, second * ratio
 
+    def with_posterior(self, run: Run) -> Run:
+        """The run with its posterior, whose cost goes on the account of its history."""
+        began = time.perf_counter()
+        judged = run.with_posterior()
+        if judged is run or judged.posterior is None or not run.history:
+            return judged
+        network = run.network
+        share = network.rows.n_rows / self.n_rows
+        last = dict(run.history[-1])
+        last["passes"] += share * judged.posterior.work / network.gradient_work
+        last["time"] += time.perf_counter() - began
+        return replace(judged, history=(*run.history[:-1], last))
+
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
-        return self._advanced(run, LOOSE, SCREENING).with_posterior()
+        return self.with_posterior(self._advanced(run, LOOSE, SCREENING))
 
     def trained(self, run: Run) -> Run:
         """Far enough to be compared with other networks."""
@@ -232,7 +258,7 @@ class Trainer:
             if number or run.posterior is None:
                 iterations = ROUND if run.history else SCREENING
                 run = self._advanced(run, LOOSE, iterations)
-            run = run.with_posterior()
+            run = self.with_posterior(run)
             if best is None or run.score > best.score:
                 best = run
             falls = falls + 1 if run.score < best.score - FALL else 0
@@ -245,7 +271,7 @@ class Trainer:
                 return run
             score = run.score
             run = self.moved(run, alpha=alpha)
-        return replace(run.with_posterior(), settled=True)
+        return replace(self.with_posterior(run), settled=True)
 
     def _updated_alpha(self, run: Run) -> tuple[tuple[float, float], float]:
         """The next penalties, and their largest relative change."""
@@ -266,11 +292,13 @@ class Trainer:
             run = self._advanced(run, self.settings.tol, left)
         else:
             run = replace(run.with_value(), status=MAX_ITER)
-        return replace(run.with_posterior(), finished=True)
+        return replace(self.with_posterior(run.with_value()), finished=True)
 
     def _iterations_left(self, run: Run) -> int:
-        reserved = 1 if run.network.rows.n_rows < self.n_rows else 0
-        return max(self.settings.max_iter - reserved - len(run.history), 0)
+        limit = self.settings.max_iter
+        if run.network.rows.n_rows < self.n_rows:  # half is kept for all rows
+            limit //= 2
+        return max(limit - len(run.history), 0)
 
     def moved(
         self,

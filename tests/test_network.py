@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 
 from sksoftnewton import _curvature, _rows
@@ -246,3 +247,58 @@ def test_memory_is_bounded_by_blocks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6 < n * network.n_params * 8 / 4
+
+
+# -- sketches ---------------------------------------------------------------------
+
+KINDS = ["uniform", "leverage", "countsketch"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_a_sketch_has_the_matrix_for_expectation(kind, n_outputs):
+    network, theta, *_ = make_network(n=60, n_outputs=n_outputs)
+    curvature = network.curvature(theta)
+    exact, metric = curvature.gram()
+    rng = np.random.default_rng(0)
+    draws = [curvature.sketched_gram(kind, 30, rng) for _ in range(3000)]
+    matrices = np.array([matrix for matrix, _ in draws])
+    error = matrices.std(axis=0) / np.sqrt(len(draws))
+    assert np.all(np.abs(matrices.mean(axis=0) - exact) < 5 * error + 1e-12)
+    mean_metric = np.mean([m for _, m in draws], axis=0)
+    np.testing.assert_allclose(mean_metric, metric, rtol=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("penalty", ["weights", "logits"])
+def test_a_sketch_is_spectrally_near(kind, penalty):
+    """Of 40 rows a parameter: within a factor of two in every direction."""
+    network, theta, *_ = make_network(n=3000, n_outputs=1, penalty=penalty)
+    curvature = network.curvature(theta)
+    exact, _ = curvature.gram()
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        sketched, _ = curvature.sketched_gram(kind, 40 * len(exact), rng)
+        values = scipy.linalg.eigh(sketched, exact, eigvals_only=True)
+        assert 0.5 < values[0] and values[-1] < 2.0
+
+
+def test_leverage_finds_the_row_that_uniform_sampling_misses():
+    network, theta, X, *_ = make_network(n=2000, n_outputs=1, weighted=False)
+    X[0] = 100.0  # alone in its direction
+    ones = np.ones(2000)
+    rows = Rows(X, network.rows.targets, ones, Standardisation.of(X, ones))
+    drawn = rows.draw(100, np.random.default_rng(0), by_leverage=True)
+    assert (drawn.X[:, 0] == 100).any()
+    plain = rows.draw(100, np.random.default_rng(0))
+    assert not (plain.X[:, 0] == 100).any()
+    np.testing.assert_allclose(drawn.weight.sum(), 2000, rtol=0.3)
+
+
+@pytest.mark.parametrize("penalty", ["weights", "logits"])
+def test_diagonal_metric_is_that_of_the_matrix(penalty):
+    network, theta, *_ = make_network(penalty=penalty, sparse=True)
+    curvature = network.curvature(theta)
+    np.testing.assert_allclose(
+        curvature.diagonal_metric(), curvature.gram()[1], rtol=1e-10
+    )

@@ -3,7 +3,16 @@ import pytest
 
 from sksoftnewton import _regimes
 from sksoftnewton._directions import DualSystem, PrimalSystem
-from sksoftnewton._regimes import HessianSystem, NewtonSystems
+from sksoftnewton._quasi_newton import QuasiNewton
+from sksoftnewton._regimes import (
+    DUAL,
+    EXACT,
+    MATRIX_FREE,
+    SKETCHED,
+    HessianSystem,
+    NewtonSystems,
+    Sketch,
+)
 from tests.test_network import make_network
 
 
@@ -56,3 +65,67 @@ def test_an_indefinite_hessian_gives_way_to_gauss_newton(damping):
     following = [type(systems(curvature, 0.0)) for _ in range(3)]
     rested = [PrimalSystem, PrimalSystem, HessianSystem]
     assert following == (rested if first.indefinite else [HessianSystem] * 3)
+
+
+# -- boundaries -------------------------------------------------------------------
+
+
+def boundary(n, p=18, n_outputs=1, sketch=None, total_weight=None):
+    network, *_ = make_network(n=n, n_outputs=n_outputs, weighted=False)
+    if total_weight is not None:
+        network.rows.total_weight = total_weight
+    assert network.n_params == p
+    return _regimes.regime(network, sketch or Sketch())
+
+
+def test_small_problems_are_exact_by_their_observations():
+    assert boundary(2048) == EXACT
+    assert boundary(2049) == SKETCHED
+    assert boundary(1000, total_weight=2049.0) == SKETCHED  # as if repeated
+    assert boundary(1025, p=21, n_outputs=2) == SKETCHED
+    assert boundary(3000, sketch=Sketch("none")) == EXACT
+    assert boundary(3000, sketch=Sketch("auto", small=4000)) == EXACT
+
+
+def test_a_sketch_of_all_rows_is_exact():
+    assert boundary(100, sketch=Sketch("uniform", 99)) == SKETCHED
+    assert boundary(100, sketch=Sketch("uniform", 100)) == EXACT
+    assert boundary(90, sketch=Sketch("leverage", 5.0)) == EXACT
+    assert boundary(91, sketch=Sketch("leverage", 5.0)) == SKETCHED
+
+
+def test_the_first_sample_of_a_small_model_is_exact(monkeypatch):
+    anywhere = Sketch("auto", 4.0, small=0)
+    assert boundary(180, sketch=anywhere) == EXACT
+    assert boundary(181, sketch=anywhere) == SKETCHED
+    monkeypatch.setattr(_regimes, "CHEAP_GRADIENTS", 0)
+    assert boundary(180, sketch=anywhere) == SKETCHED
+
+
+def test_too_large_for_any_matrix(monkeypatch):
+    assert boundary(17) == DUAL
+    monkeypatch.setattr(_regimes, "DUAL_RESIDUALS", 16)
+    assert boundary(17) == MATRIX_FREE
+    monkeypatch.setattr(_regimes, "PRIMAL_PARAMS", 17)
+    assert boundary(16) == DUAL
+    assert boundary(5000) == MATRIX_FREE
+
+
+def test_rows_of_an_automatic_sketch(monkeypatch):
+    """A few gradients' worth, within 4 and 40 rows a parameter."""
+    network, *_ = make_network(n=100_000, n_outputs=1, weighted=False)
+    assert Sketch().rows(network) == 40 * 18
+    assert Sketch("auto", 10**6).rows(network) == 100_000
+    monkeypatch.setattr(_regimes, "SKETCH_GRADIENTS", 0)
+    assert Sketch().rows(network) == 4 * 18
+    assert Sketch("auto", 17).rows(network) == 17
+    assert Sketch("auto", 2.5).rows(network) == 45
+
+
+def test_the_hessian_takes_over_when_a_sketch_is_worn_out():
+    network, theta, *_ = make_network(n=3000, n_outputs=1)
+    systems = NewtonSystems(network)
+    curvature = network.curvature(theta)
+    assert isinstance(systems(curvature, np.inf), QuasiNewton)
+    assert isinstance(systems(curvature, 2e-4), QuasiNewton)
+    assert isinstance(systems(curvature, 5e-5), HessianSystem)
