@@ -29,7 +29,10 @@ CONFIGURATIONS = [
     ({"output_activation": "exp"}, 60),
     ({"output_activation": "relu"}, 60),
     ({"output_activation": "softplus", "penalty": "logits"}, 60),
-    *(({"sketch": kind}, 61) for kind in ("none", "uniform", "leverage", "countsketch")),
+    *(
+        ({"sketch": kind}, 61)
+        for kind in ("none", "uniform", "leverage", "countsketch")
+    ),
 ]
 
 

@@ -1,0 +1,70 @@
+"""What the benchmarks share: data, the header, a table, plain figures."""
+
+import platform
+
+import numpy as np
+import scipy
+import sklearn
+from sklearn.datasets import make_friedman1
+
+from sksoftnewton import __version__
+from sksoftnewton._activations import get_activation
+from sksoftnewton._problem import Problem
+
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+MARKERS = "osD^vPX"
+
+
+def header():
+    print(
+        f"(sksoftnewton {__version__}, scikit-learn {sklearn.__version__}, NumPy "
+        f"{np.__version__}, SciPy {scipy.__version__}, Python "
+        f"{platform.python_version()}, {platform.machine()}, one BLAS thread)\n"
+    )
+
+
+def table(columns, rows):
+    print("| " + " | ".join(columns) + " |")
+    print("|---" * len(columns) + "|")
+    for row in rows:
+        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+    print()
+
+
+def diamonds():
+    """plotnine's diamonds: 26 one-hot features, log price."""
+    import pandas as pd
+    from plotnine.data import diamonds as frame
+
+    X = pd.get_dummies(frame.drop(columns="price")).to_numpy(float)
+    return X, np.log(frame["price"].to_numpy(float))
+
+
+def friedman(n):
+    return make_friedman1(n, noise=1.0, random_state=0)
+
+
+def problem(X, y):
+    return Problem(
+        X,
+        y.reshape(len(y), -1),
+        np.ones(len(y)),
+        activation=get_activation("identity"),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+
+
+def axes(n_rows, n_columns, width=3.2, height=2.7):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update({"font.size": 9, "axes.grid": True, "grid.alpha": 0.3})
+    size = (width * n_columns, height * n_rows)
+    figure, grid = plt.subplots(
+        n_rows, n_columns, figsize=size, layout="constrained", squeeze=False
+    )
+    return figure, grid
