@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import dsyr2k, dsyrk
+from scipy.linalg.blas import get_blas_funcs
 
 from sksoftnewton._activations import softmax
 from sksoftnewton._rows import Block, Terms, added
@@ -41,7 +41,8 @@ class Curvature:
         self.network = network
         self.theta = theta
         self.ridge = network.ridge
-        self.A1, self.A2 = network.layers(theta)
+        self.A1, A2 = network.layers(theta)
+        self.A2: Array = A2.astype(network.rows.dtype, copy=False)
 
     def metric(self, unit: Array, output: Array) -> Array:
         """Marquardt's damping metric, shape (p,).
@@ -196,7 +197,8 @@ class Curvature:
     def _block_sums(self, block: Block, exact: bool) -> Terms:
         memberships = softmax(block.logits(self.A1))
         network = self.network
-        first = np.zeros((network.size1, network.size1), order="F")
+        size = network.size1, network.size1
+        first = np.zeros(size, dtype=network.rows.dtype, order="F")
         step = max(LEAST_PART, PART_ELEMENTS // network.size1)
 
         def parts() -> Iterator[Terms]:
@@ -242,6 +244,7 @@ class Curvature:
         if exact:
             c = weight * (h.value(u) - targets)
             p, r = g + c * h.d2(u), slope * c
+        syrk, syr2k = get_blas_funcs(("syrk", "syr2k"), (out,))
         cross, second = [], []
         units, unit = np.arange(len(f)), np.zeros(len(f))
         norms = np.sum(x**2, axis=0)
@@ -250,14 +253,14 @@ class Curvature:
             unit += a**2 @ (g_o * norms)
             if exact:
                 v, w = _khatri_rao(0.5 * p_o * a - r_o * f, x), _khatri_rao(a, x)
-                dsyr2k(1.0, v.T, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                syr2k(1.0, v.T, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
                 mixed = v @ f.T + w @ (0.5 * p_o * f).T
                 own = mixed.reshape(len(f), len(x), len(f))
                 own[units, :, units] += (r_o * f) @ x.T
             else:
                 root = np.sqrt(p_o)
                 w = _khatri_rao(root * a, x)
-                dsyrk(1.0, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                syrk(1.0, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
                 mixed = w @ (root * f).T
             cross.append(mixed)
             second.append((p_o * f) @ f.T)

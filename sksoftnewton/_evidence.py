@@ -165,6 +165,7 @@ def has_evidence(network: Network) -> bool:
 
 def laplace(network: Network, theta: Array, value: float) -> Laplace:
     """The Laplace approximation at θ, from the smaller of the two systems."""
+    network = network.on(network.rows.double()) if network.single else network
     curvature = network.curvature(theta)
     dual = network.n_residuals < network.n_params and min(network.alpha) > 0
     summary = _dual_summary if dual else _primal_summary

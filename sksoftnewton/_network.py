@@ -99,6 +99,11 @@ class Network:
             mean_over=self.mean_over - 1,
         )
 
+    @property
+    def single(self) -> bool:
+        """Whether blocks of rows are in float32."""
+        return bool(self.rows.dtype == np.float32)
+
     def with_alpha(self, alpha: tuple[float, float]) -> Network:
         """The same network with other penalties."""
         other = self.on(self.rows, alpha)
@@ -167,7 +172,7 @@ class Network:
 
     def resolution(self, value: float) -> float:
         """Rounding error of F: that of the residuals, of size ε times the targets."""
-        eps = float(np.finfo(np.float64).eps)
+        eps = float(np.finfo(self.rows.dtype).eps)
         return (
             8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.rows.mean_square)))
         )
@@ -190,7 +195,8 @@ class Network:
         A1, A2 = self.layers(theta)
         A1 = A1 - A1.mean(axis=0)  # the largest logit is not below 0: S >= 1
         ones = np.ones((1, self.n_hidden))
-        head, tail = np.vstack([ones, A2]), np.vstack([A2, -ones]).T
+        head = np.vstack([ones, A2]).astype(self.rows.dtype)
+        tail = np.vstack([A2, -ones]).T.astype(self.rows.dtype)
         linear = self.activation.name == "identity"
 
         def terms(block: Block) -> Terms:

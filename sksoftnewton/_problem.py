@@ -113,7 +113,10 @@ class Problem:
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
         )
-        self._use(Rows(X, targets, weight, self.features, n_threads=n_threads), wide)
+        rows = Rows(
+            X, targets, weight, self.features, dtype=X.dtype, n_threads=n_threads
+        )
+        self._use(rows, wide)
 
     def _use(self, rows: Rows, wide: bool) -> None:
         """Choose the coordinates for standardised rows."""
@@ -143,6 +146,14 @@ class Problem:
         rows = self._plain_rows.with_features(kept)
         wide = self.row_space is not None and len(kept) > rows.n_rows
         part._use(rows, wide)
+        return part
+
+    def double(self) -> Problem:
+        """The same problem in float64."""
+        if self.rows.dtype == np.float64:
+            return self
+        part = copy.copy(self)
+        part._use(self._plain_rows.double(), wide=False)
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:

@@ -67,13 +67,22 @@ class TwoLayerSoftmaxRegressor(
         outputs A1 x averaged over the training rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
+    sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
+        How the Newton matrix is estimated: from rows drawn with equal probability
+        or by approximate leverage, or from all rows thrown into random buckets
+        ("countsketch"). "none": never. "auto": from uniformly drawn rows where there
+        are more than 2,048 observations.
+    sketch_size : int, float or "auto", default="auto"
+        Rows of a sketch, as an integer, or as a float in rows per parameter of the
+        model. "auto": 4 to 40 rows per parameter, so that a sketch costs about eight
+        gradients.
     n_init : int or "auto", default="auto"
-        Number of random starts, each trained to the end; the one with the lowest
+        Number of starts, each trained to the end; the one with the lowest
         objective (the highest evidence where alpha is "auto") is kept. "auto":
         three starts are compared after ten iterations and the best goes on; one
         start where width and alpha are given, and in the widths beyond 4 of
         ``n_hidden="auto"``, which have another that divides the units of the width
-        before.
+        before. Starts of a given width are grown from two units in the same way.
     max_iter : int, default=200
         Largest number of outer (Newton) iterations of the network that is kept.
     tol : float, default=1e-4
@@ -85,8 +94,8 @@ class TwoLayerSoftmaxRegressor(
     n_jobs : int, default=None
         Threads over blocks of rows. No result depends on it.
     random_state : int, RandomState instance or None, default=None
-        Determines the random starts, and the rows on which starts and width are
-        chosen where there are more than 10,000.
+        Determines the random starts, the rows of sketches and of samples, and the
+        10,000 rows on which starts, width and alpha are chosen where there are more.
     verbose : bool, default=False
         Print one line per iteration.
 
@@ -110,22 +119,24 @@ class TwoLayerSoftmaxRegressor(
         accounted for, in the units of y squared.
     log_evidence_ : float
         Log marginal likelihood of the standardised targets (Laplace's
-        approximation); −inf for a zero penalty.
+        approximation); −inf for a zero penalty, NaN for a model too large for it.
     effective_dof_ : float
         Number of parameters that the data determine.
     width_path_ : dict of ndarrays
         One entry per width, start and set of features that was tried:
-        ``n_features``, ``n_hidden``, ``start`` ("random", "split", "fewer features"
-        or "warm"), ``log_evidence``, ``effective_dof``, ``loss``, ``time`` (s) and
-        ``kept`` (the best start of its width, or features left out for good).
+        ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
+        features" or "warm"), ``n_rows`` it was judged on, ``log_evidence``,
+        ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
+        width, or features left out for good).
     loss_ : float
         Final value of the objective F.
     loss_curve_ : list of float
         F, at the penalties of the moment, after each iteration that used all rows.
     history_ : dict of ndarrays
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
-        ``n_rows``, ``sketch_size``, ``n_cg``, ``passes`` (cost so far in
-        full-data gradients) and ``time`` (s).
+        ``n_rows`` in use, ``sketch_size`` (0: the matrix is exact), ``n_cg``
+        (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
+        one value and gradient over all rows) and ``time`` (s).
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress"}
@@ -147,8 +158,8 @@ class TwoLayerSoftmaxRegressor(
     and 1 otherwise. ``penalty="logits"`` replaces the second term by
     α₁/(2 Σω) Σ ω |A1 x|².
 
-    Sample weights count as repeated rows; up to 10,000 rows the equivalence is
-    exact, converged or not.
+    Sample weights count as repeated rows; up to 2,048 observations, or 10,000 with
+    ``sketch="none"``, the equivalence is exact, converged or not.
 
     Examples
     --------

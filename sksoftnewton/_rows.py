@@ -54,8 +54,9 @@ class DenseBlock:
     weight: Array
 
     def logits(self, A1: Array) -> Array:
-        """A1 x of every row, shape (k, n)."""
-        return A1 @ self.features
+        """A1 x of every row, shape (k, n), in the precision of the block."""
+        z: Array = A1.astype(self.features.dtype, copy=False) @ self.features
+        return z
 
     def outer(self, s: Array) -> Array:
         """Sum over the rows of s_i x_iᵀ for s of shape (k, n)."""
@@ -93,9 +94,9 @@ class SparseBlock:
     weight: Array
 
     def logits(self, A1: Array) -> Array:
-        coef = A1[:, :-1]
-        z: Array = np.ascontiguousarray((self.scaled @ coef.T).T)
-        z += (A1[:, -1] - coef @ self.shift)[:, None]
+        coef, dtype = A1[:, :-1], self.scaled.dtype
+        z = np.ascontiguousarray((self.scaled @ coef.T.astype(dtype, copy=False)).T)
+        z += (A1[:, -1] - coef @ self.shift).astype(dtype)[:, None]
         return z
 
     def outer(self, s: Array) -> Array:
@@ -116,7 +117,8 @@ class SparseBlock:
         n, d = self.scaled.shape
         for start in range(0, n, step):
             rows = slice(start, start + step)
-            features = np.ones((d + 1, min(step, n - start)))
+            size = (d + 1, min(step, n - start))
+            features = np.ones(size, dtype=self.scaled.dtype)
             features[:-1] = self.scaled[rows].toarray().T - self.shift[:, None]
             yield rows, features
 
@@ -180,6 +182,8 @@ class Rows:
     standardisation : Standardisation of the columns in use
     columns : ndarray of int or None
         The columns of X that are in use, all for None. Dense X is never copied whole.
+    dtype : float64 or float32
+        Precision of the blocks. Sums over them are in float64.
     n_threads : int
         Threads that share the blocks. No result depends on it.
     """
@@ -192,8 +196,10 @@ class Rows:
         standardisation: Standardisation,
         *,
         columns: Index | None = None,
+        dtype: Any = np.float64,
         n_threads: int = 1,
     ) -> None:
+        self.dtype = np.dtype(dtype)
         self.targets = targets
         self.weight = weight
         self.standardisation = standardisation
@@ -210,8 +216,8 @@ class Rows:
                 X, self.columns = X[:, columns], None
             scale = standardisation.scale
             self.X = sp.csr_array(
-                (X.data / scale[X.indices], X.indices, X.indptr), shape=X.shape
-            )
+                ((X.data / scale[X.indices]), X.indices, X.indptr), shape=X.shape
+            ).astype(self.dtype, copy=False)
             self._shift = standardisation.mean / scale
 
     @property
@@ -232,6 +238,7 @@ class Rows:
             self.weight[rows],
             self._standardisation_of_stored,
             columns=self.columns,
+            dtype=self.dtype,
             n_threads=self.n_threads,
         )
 
@@ -270,6 +277,19 @@ class Rows:
         cumulative /= cumulative[-1]
         return cumulative
 
+    def double(self) -> Rows:
+        """The same rows with blocks in float64."""
+        if self.dtype == np.float64:
+            return self
+        return Rows(
+            self.X,
+            self.targets,
+            self.weight,
+            self._standardisation_of_stored,
+            columns=self.columns,
+            n_threads=self.n_threads,
+        )
+
     def with_features(self, kept: Index) -> Rows:
         """The same rows with some of their features."""
         return Rows(
@@ -278,6 +298,7 @@ class Rows:
             self.weight,
             self._standardisation_of_stored.take(kept),
             columns=kept if self.columns is None else self.columns[kept],
+            dtype=self.dtype,
             n_threads=self.n_threads,
         )
 
@@ -289,7 +310,8 @@ class Rows:
 
     def block(self, rows: slice | Index) -> Block:
         """The block of the given rows."""
-        targets, weight = self.targets[rows].T, self.weight[rows]
+        targets = self.targets[rows].T.astype(self.dtype, copy=False)
+        weight = self.weight[rows].astype(self.dtype, copy=False)
         if self.sparse:
             return SparseBlock(self.X[rows], self._shift, targets, weight)
         kept = self._standardised
@@ -301,7 +323,7 @@ class Rows:
         """All features of dense data, where they are few enough to be kept."""
         if self.n_rows * (self.n_features + 1) > CACHE_ELEMENTS:
             return None
-        features = np.empty((self.n_features + 1, self.n_rows))
+        features = np.empty((self.n_features + 1, self.n_rows), dtype=self.dtype)
         for start in range(0, self.n_rows, MOST_ROWS):
             rows = slice(start, start + MOST_ROWS)
             features[:, rows] = self._standardised_block(rows)
@@ -311,9 +333,9 @@ class Rows:
         part = self.X[rows]
         if self.columns is not None:
             part = part[:, self.columns]
-        features = np.empty((self.n_features + 1, part.shape[0]))
-        body = features[:-1]
-        np.subtract(part.T, self.standardisation.mean[:, None], out=body)
+        features = np.empty((self.n_features + 1, part.shape[0]), dtype=self.dtype)
+        body, mean = features[:-1], self.standardisation.mean[:, None]
+        np.subtract(part.T, mean, out=body, casting="same_kind")
         body /= self.standardisation.scale[:, None]
         features[-1] = 1
         return features
@@ -335,7 +357,7 @@ class Rows:
         size = self.block_rows(width)
         starts = range(0, self.n_rows, size)
         if len(starts) == 1:
-            return function(self.whole())
+            return added(iter([function(self.whole())]))
         per_group = -(-len(starts) // N_GROUPS)
         groups = [starts[i : i + per_group] for i in range(0, len(starts), per_group)]
 
@@ -363,7 +385,7 @@ class Rows:
         """
 
         def moments(block: Block) -> Terms:
-            total = np.zeros((self.n_features, self.n_features))
+            total = np.zeros((self.n_features, self.n_features))  # in float64
             for rows, features in block.dense(DENSE_ROWS):
                 x = features[:-1]
                 total += (x * block.weight[rows]) @ x.T
@@ -390,20 +412,21 @@ class Rows:
     def kernel(self) -> Array:
         """Inner products of the standardised features (no constant), (n, n)."""
         if self.sparse:
-            products: Array = (self.X @ self.X.T).toarray()
-            cross: Array = self.X @ self._shift
+            X = self.X.astype(np.float64, copy=False)
+            products: Array = (X @ X.T).toarray()
+            cross: Array = X @ self._shift
             products -= cross[:, None] + cross
             products += self._shift @ self._shift
             return products
-        block = self.whole()
+        block = self.double().whole()
         assert isinstance(block, DenseBlock)
         x = block.features[:-1]
         return x.T @ x
 
 
 def added(terms: Iterator[Terms]) -> Terms:
-    """The elementwise sum of tuples of arrays and floats."""
-    total = list(next(terms))
+    """The elementwise sum of tuples of arrays and floats, in float64."""
+    total = [np.asarray(value, dtype=np.float64) for value in next(terms)]
     for term in terms:
         for i, value in enumerate(term):
             total[i] = total[i] + value

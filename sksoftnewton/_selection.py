@@ -230,6 +230,7 @@ class Search:
 def _summary(run: Run) -> dict[str, Any]:
     posterior = run.posterior
     return {
+        "n_rows": run.network.rows.n_rows,
         "log_evidence": posterior.log_evidence() if posterior else np.nan,
         "effective_dof": posterior.dof if posterior else np.nan,
         "loss": run.value,

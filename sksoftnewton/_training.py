@@ -290,6 +290,11 @@ class Trainer:
         left = self._iterations_left(run)
         if left:
             run = self._advanced(run, self.settings.tol, left)
+            double = run.problem.double()
+            if double is not run.problem and run.status != STOPPED:
+                run = self.moved(run, double)
+                left = max(self._iterations_left(run), 1)
+                run = self._advanced(run, self.settings.tol, left)
         else:
             run = replace(run.with_value(), status=MAX_ITER)
         return replace(self.with_posterior(run.with_value()), finished=True)
