@@ -40,6 +40,8 @@ SCREENING, ROUND = 10, 3
 LOOSE = 1e-2  # tol of those iterations
 # Samples grow by this factor; tol and most iterations on the first of them.
 GROWTH, LOOSEST, SAMPLE_ITERATIONS = 4, 1.0, 30
+# With so many rows a parameter, so many starts are grown and the best goes on.
+ROWS_FOR_SEVERAL, SEVERAL = 100, 4
 SETTLED = 0.05  # relative change of alpha that ends its updates
 LARGEST_CHANGE = 10.0  # of alpha in one update
 # Updates whose evidence is this much below the best are a runaway (noise → 0).
@@ -176,22 +178,36 @@ class Trainer:
 
         Each width is trained on a sample of rows in proportion to its parameters,
         so the whole costs less than the first iterations of a random start, and
-        ends in better minima more often.
+        ends in better minima more often. Where rows are so many that it costs next
+        to nothing, the best of several is divided for the last time.
         """
+        n_params = problem.network(k, alpha).n_params
+        plenty = problem.rows.n_rows >= ROWS_FOR_SEVERAL * n_params
+        runs: list[Run | None] = [None] * (SEVERAL if plenty and k > 2 else 1)
         width = min(2, k)
-        run: Run | None = None
         while True:
             part = self.first_sample(problem, width)
-            network = part.network(width, alpha)
-            if run is None:
-                start = Run(part, network, part.random_start(network, self.rng))
-            else:
-                theta = part.split_start(network, run.network, run.theta, self.rng)
-                start = Run(part, network, theta, before=run.spent)
+            starts = [self._divided(run, part, width, alpha) for run in runs]
             if width == k:
-                return start
-            run = self._advanced(start, LOOSEST, SCREENING)
+                return starts[0]
+            trained = [self._advanced(s, LOOSEST, SCREENING) for s in starts]
+            if 2 * width >= k:
+                best = min(trained, key=lambda run: run.value)
+                passes, seconds = np.sum([run.spent for run in trained], axis=0)
+                spent = float(passes), float(seconds)
+                trained = [replace(best, history=(), before=spent)]
+            runs = list(trained)
             width = min(2 * width, k)
+
+    def _divided(
+        self, run: Run | None, problem: Problem, k: int, alpha: tuple[float, float]
+    ) -> Run:
+        """A start of k units from a narrower run, or a random one for None."""
+        network = problem.network(k, alpha)
+        if run is None:
+            return Run(problem, network, problem.random_start(network, self.rng))
+        theta = problem.split_start(network, run.network, run.theta, self.rng)
+        return Run(problem, network, theta, before=run.spent)
 
     def on_growing_samples(self, run: Run, problem: Problem) -> Run:
         """The run on all rows of a problem, by way of growing samples of them.
