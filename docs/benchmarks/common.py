@@ -68,3 +68,14 @@ def axes(n_rows, n_columns, width=3.2, height=2.7):
         n_rows, n_columns, figsize=size, layout="constrained", squeeze=False
     )
     return figure, grid
+
+
+def tidy(axis):
+    """Few, plain numbers on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if high / low < 50 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axis.set_minor_formatter(NullFormatter())

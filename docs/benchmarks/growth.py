@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from common import COLOURS, MARKERS, axes, header, table
+from common import COLOURS, MARKERS, axes, header, table, tidy
 
 FIGURE = Path(__file__).resolve().parent.parent / "figures" / "growth.png"
 REPEATS = 3
@@ -91,20 +91,42 @@ def measured(case):
     return found
 
 
+def exponent(sizes, seconds):
+    slope, offset = np.polyfit(np.log(sizes), np.log(seconds), 1)
+    return slope, np.exp(offset) * np.asarray(sizes, dtype=float) ** slope
+
+
+def draw(results):
+    """``results`` maps titles to sizes and seconds."""
+    figure, grid = axes(1, len(results))
+    for column, (title, (sizes, seconds)) in enumerate(results.items()):
+        ax, colour = grid[0, column], COLOURS[column]
+        slope, line = exponent(sizes, seconds)
+        ax.loglog(sizes, seconds, MARKERS[column], color=colour)
+        ax.loglog(sizes, line, color=colour, label=f"exponent {slope:.1f}")
+        ax.set_xlabel(title)
+        tidy(ax.xaxis)
+        tidy(ax.yaxis)
+        ax.legend()
+    grid[0, 0].set_ylabel("CPU seconds")
+    FIGURE.parent.mkdir(exist_ok=True)
+    figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+
+
 def main():
     header()
-    figure, grid = axes(1, len(SERIES))
     names = {"rows": "n", "non-zeros": "nnz", "features": "d", "units": "k"}
-    for column, (title, cases) in enumerate(SERIES.items()):
+    results = {}
+    for title, cases in SERIES.items():
         key = names[title]
         sizes = np.array([case[key] for case in cases], dtype=float)
         if key == "nnz":
             sizes *= cases[0]["n"]
         found = [measured(case) for case in cases]
-        seconds = np.array([f["seconds"] for f in found])
-        slope, offset = np.polyfit(np.log(sizes), np.log(seconds), 1)
+        results[title] = sizes, np.array([f["seconds"] for f in found])
+        slope, _ = exponent(*results[title])
         fixed = {k: v for k, v in cases[0].items() if k != key}
-        print(f"Against {title} ({fixed}): exponent {slope:.2f}\n")
+        print(f"Against {title} ({fixed}): exponent {slope:.1f}\n")
         table(
             [title, "CPU s", "passes", "MB beyond the data", "converged"],
             [
@@ -118,15 +140,7 @@ def main():
                 for size, f in zip(sizes, found, strict=True)
             ],
         )
-        ax = grid[0, column]
-        ax.loglog(sizes, seconds, MARKERS[column], color=COLOURS[column])
-        line = np.exp(offset) * sizes**slope
-        ax.loglog(sizes, line, color=COLOURS[column], label=f"exponent {slope:.2f}")
-        ax.set_xlabel(title)
-        ax.legend()
-    grid[0, 0].set_ylabel("CPU seconds")
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+    draw(results)
 
 
 if __name__ == "__main__":

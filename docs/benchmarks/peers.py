@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from common import COLOURS, MARKERS, axes, diamonds, friedman, header, table
+from common import COLOURS, MARKERS, axes, diamonds, friedman, header, table, tidy
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.kernel_ridge import KernelRidge
@@ -117,24 +117,12 @@ def models():
         yield "torch, L-BFGS", TorchNetwork("lbfgs"), None
 
 
-def main():
-    header()
-    if torch is not None:
-        print(f"(torch {torch.__version__})\n")
-    warnings.simplefilter("ignore")
-    figure, grid = axes(1, len(SETS), width=4, height=3.2)
-    for column, (name, make) in enumerate(SETS.items()):
-        X, X_test, y, y_test = train_test_split(*make(), random_state=0)
-        rows = []
-        for index, (label, model, limit) in enumerate(models()):
-            if not label.startswith("ours"):
-                model = make_pipeline(StandardScaler(), model)
-            began = time.perf_counter()
-            model.fit(X[:limit], y[:limit])
-            seconds = time.perf_counter() - began
-            r2 = model.score(X_test, y_test)
-            rows.append((label, f"{seconds:.2f}", f"{r2:.4f}"))
-            grid[0, column].semilogx(
+def draw(results):
+    """``results`` maps sets to rows of label, seconds and R²."""
+    figure, grid = axes(1, len(results), width=4, height=3.2)
+    for ax, (name, rows) in zip(grid[0], results.items(), strict=True):
+        for index, (label, seconds, r2) in enumerate(rows):
+            ax.semilogx(
                 seconds,
                 r2,
                 MARKERS[index % len(MARKERS)],
@@ -143,16 +131,37 @@ def main():
                 mfc="none" if index >= len(COLOURS) else None,
                 label=label,
             )
-        print(f"{name}\n")
-        table(["", "s", "test R²"], rows)
-        grid[0, column].set_title(name, fontsize=9)
-        grid[0, column].set_xlabel("seconds of a fit")
+        ax.set_title(name, fontsize=9)
+        ax.set_xlabel("seconds of a fit")
+        tidy(ax.xaxis)
     grid[0, 0].set_ylabel("test R²")
     figure.legend(
         *grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5
     )
     FIGURE.parent.mkdir(exist_ok=True)
     figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+
+
+def main():
+    header()
+    if torch is not None:
+        print(f"(torch {torch.__version__})\n")
+    warnings.simplefilter("ignore")
+    results = {}
+    for name, make in SETS.items():
+        X, X_test, y, y_test = train_test_split(*make(), random_state=0)
+        results[name] = []
+        for label, model, limit in models():
+            if not label.startswith("ours"):
+                model = make_pipeline(StandardScaler(), model)
+            began = time.perf_counter()
+            model.fit(X[:limit], y[:limit])
+            seconds = time.perf_counter() - began
+            results[name].append((label, seconds, model.score(X_test, y_test)))
+        print(f"{name}\n")
+        rows = [(label, f"{s:.2f}", f"{r2:.4f}") for label, s, r2 in results[name]]
+        table(["", "s", "test R²"], rows)
+    draw(results)
 
 
 if __name__ == "__main__":

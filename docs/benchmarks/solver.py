@@ -194,6 +194,8 @@ def compare():
 
 
 def draw(results):
+    from matplotlib.ticker import NullFormatter
+
     figure, grid = axes(2, len(results), height=2.5)
     for column, (name, curves) in enumerate(results.items()):
         best = min(value for curve in curves.values() for *_, value in curve)
@@ -210,6 +212,7 @@ def draw(results):
         grid[1, column].set_xlabel("passes")
         for row in (0, 1):
             grid[row, column].set_ylim(1e-6, 10)
+            grid[row, column].xaxis.set_minor_formatter(NullFormatter())
     for row in (0, 1):
         grid[row, 0].set_ylabel("F above the best, share")
     figure.legend(
