@@ -165,7 +165,8 @@ def has_evidence(network: Network) -> bool:
 
 def laplace(network: Network, theta: Array, value: float) -> Laplace:
     """The Laplace approximation at θ, from the smaller of the two systems."""
-    network = network.on(network.rows.double()) if network.single else network
+    if network.rows.double is not network.rows:
+        network = network.on(network.rows.double)
     curvature = network.curvature(theta)
     dual = network.n_residuals < network.n_params and min(network.alpha) > 0
     summary = _dual_summary if dual else _primal_summary

@@ -95,7 +95,6 @@ class FeatureSelection:
         trainer = self.search.trainer
         start = trainer.moved(run, run.problem.with_features(kept))
         fewer = trainer.trained(replace(start, history=()))
-        fewer = trainer.with_posterior(fewer)
         seconds = time.perf_counter() - began
         self.search.record(fewer, "fewer features", seconds, fewer.score > run.score)
         return fewer

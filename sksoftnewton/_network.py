@@ -99,11 +99,6 @@ class Network:
             mean_over=self.mean_over - 1,
         )
 
-    @property
-    def single(self) -> bool:
-        """Whether blocks of rows are in float32."""
-        return bool(self.rows.dtype == np.float32)
-
     def with_alpha(self, alpha: tuple[float, float]) -> Network:
         """The same network with other penalties."""
         other = self.on(self.rows, alpha)

@@ -150,10 +150,10 @@ class Problem:
 
     def double(self) -> Problem:
         """The same problem in float64."""
-        if self.rows.dtype == np.float64:
+        if self.rows.double is self.rows:
             return self
         part = copy.copy(self)
-        part._use(self._plain_rows.double(), wide=False)
+        part._use(self._plain_rows.double, wide=False)
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:

@@ -277,10 +277,13 @@ class Rows:
         cumulative /= cumulative[-1]
         return cumulative
 
+    @property
     def double(self) -> Rows:
         """The same rows with blocks in float64."""
-        if self.dtype == np.float64:
-            return self
+        return self if self.dtype == np.float64 else self._in_float64
+
+    @cached_property
+    def _in_float64(self) -> Rows:
         return Rows(
             self.X,
             self.targets,
@@ -418,7 +421,7 @@ class Rows:
             products -= cross[:, None] + cross
             products += self._shift @ self._shift
             return products
-        block = self.double().whole()
+        block = self.double.whole()
         assert isinstance(block, DenseBlock)
         x = block.features[:-1]
         return x.T @ x

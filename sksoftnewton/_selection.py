@@ -141,7 +141,6 @@ class Search:
         for kind, start in starts:
             began = time.perf_counter()
             run = trainer.trained(trainer.on_growing_samples(start, problem))
-            run = trainer.with_posterior(run)
             runs.append((kind, run, time.perf_counter() - began))
         return self._kept(runs)
 
@@ -201,7 +200,7 @@ class Search:
         first = self._kept(screened)
         began = time.perf_counter()
         run = self.trainer.on_growing_samples(first, problem)
-        run = self.trainer.with_posterior(self.trainer.trained(run))
+        run = self.trainer.trained(run)
         row = next(row for row in reversed(self.path) if row["kept"])
         row.update(_summary(run), time=row["time"] + time.perf_counter() - began)
         return run

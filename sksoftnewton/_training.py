@@ -256,7 +256,7 @@ class Trainer:
         return self.with_posterior(self._advanced(run, LOOSE, SCREENING))
 
     def trained(self, run: Run) -> Run:
-        """Far enough to be compared with other networks."""
+        """Far enough to be compared with other networks, with its posterior."""
         if self.settings.alpha is None:
             return self.settled(run, enough=ENOUGH)
         return self.finished(run)
@@ -301,8 +301,10 @@ class Trainer:
 
     def finished(self, run: Run) -> Run:
         """Converge to the user's tolerance at the alpha reached."""
-        if run.status == STOPPED or run.finished:
+        if run.finished:
             return run
+        if run.status == STOPPED:
+            return self.with_posterior(run)
         left = self._iterations_left(run)
         if left:
             run = self._advanced(run, self.settings.tol, left)

@@ -9,15 +9,13 @@ nothing is downloaded:
 """
 
 import argparse
-import platform
 import sys
 import time
 import warnings
 
 import numpy as np
 import pandas as pd
-import scipy
-import sklearn
+from common import header
 from sklearn.datasets import (
     load_diabetes,
     make_friedman1,
@@ -35,7 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-from sksoftnewton import TwoLayerSoftmaxRegressor, __version__
+from sksoftnewton import TwoLayerSoftmaxRegressor
 
 OURS = "TwoLayerSoftmax"
 GP_ROWS = 500  # a Gaussian process is fitted to at most so many rows
@@ -225,11 +223,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--unseen", action="store_true", help="the statsmodels sets")
     options = parser.parse_args()
-    print(
-        f"sksoftnewton {__version__}, scikit-learn {sklearn.__version__}, "
-        f"numpy {np.__version__}, scipy {scipy.__version__}, Python "
-        f"{platform.python_version()}, {platform.machine()}\n"
-    )
+    header()
     sets = unseen() if options.unseen else [*synthetic(), *real()]
     report(run(sets))
 

@@ -1,6 +1,7 @@
 """What the benchmarks share: data, the header, a table, plain figures."""
 
 import platform
+from pathlib import Path
 
 import numpy as np
 import scipy
@@ -11,6 +12,7 @@ from sksoftnewton import __version__
 from sksoftnewton._activations import get_activation
 from sksoftnewton._problem import Problem
 
+FIGURES = Path(__file__).resolve().parent.parent / "figures"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vPX"
 
@@ -54,6 +56,11 @@ def problem(X, y):
         output_weights=None,
         n_threads=1,
     )
+
+
+def save(figure, name):
+    FIGURES.mkdir(exist_ok=True)
+    figure.savefig(FIGURES / name, dpi=110, pil_kwargs={"optimize": True})
 
 
 def axes(n_rows, n_columns, width=3.2, height=2.7):

@@ -12,13 +12,11 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
-from common import COLOURS, MARKERS, axes, header, table, tidy
+from common import COLOURS, MARKERS, axes, header, save, table, tidy
 
-FIGURE = Path(__file__).resolve().parent.parent / "figures" / "growth.png"
 REPEATS = 3
 SERIES = {
     "rows": [
@@ -109,8 +107,7 @@ def draw(results):
         tidy(ax.yaxis)
         ax.legend()
     grid[0, 0].set_ylabel("CPU seconds")
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+    save(figure, "growth.png")
 
 
 def main():

@@ -10,10 +10,9 @@ Prints tables, writes docs/figures/peers.png:
 
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
-from common import COLOURS, MARKERS, axes, diamonds, friedman, header, table, tidy
+from common import COLOURS, MARKERS, axes, diamonds, friedman, header, save, table, tidy
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.kernel_ridge import KernelRidge
@@ -30,7 +29,6 @@ try:
 except ImportError:
     torch = None
 
-FIGURE = Path(__file__).resolve().parent.parent / "figures" / "peers.png"
 KERNEL_ROWS = 5_000
 UNITS = 16
 SETS = {
@@ -138,8 +136,7 @@ def draw(results):
     figure.legend(
         *grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5
     )
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+    save(figure, "peers.png")
 
 
 def main():

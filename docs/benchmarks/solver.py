@@ -12,10 +12,9 @@ Prints tables, writes docs/figures/solver.png:
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
-from common import COLOURS, axes, diamonds, friedman, header, problem, table
+from common import COLOURS, axes, diamonds, friedman, header, problem, save, table
 from scipy.optimize import minimize as scipy_minimize
 
 from sksoftnewton._newton import minimize, small_decrease
@@ -23,7 +22,6 @@ from sksoftnewton._problem import single_threaded_blas
 from sksoftnewton._regimes import NewtonSystems, Sketch
 from sksoftnewton._training import Run, Settings, Trainer
 
-FIGURE = Path(__file__).resolve().parent.parent / "figures" / "solver.png"
 # name: data, units, alpha
 PROBLEMS = {
     "Friedman 1, 5,000": (lambda: friedman(5_000), 8, 1e-4),
@@ -218,8 +216,7 @@ def draw(results):
     figure.legend(
         *grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5
     )
-    FIGURE.parent.mkdir(exist_ok=True)
-    figure.savefig(FIGURE, dpi=110, pil_kwargs={"optimize": True})
+    save(figure, "solver.png")
 
 
 def success(n_seeds):

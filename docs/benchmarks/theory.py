@@ -6,16 +6,15 @@ Prints Markdown tables and writes docs/figures/theory_*.png; about ten minutes:
     OPENBLAS_NUM_THREADS=1 python docs/benchmarks/theory.py [section ...]
 """
 
-import platform
 import resource
 import sys
 import time
-from pathlib import Path
+from functools import partial
 
 import matplotlib
 import numpy as np
-import scipy
 import scipy.sparse as sp
+from common import FIGURES, header, table
 from scipy.linalg import eigh
 from scipy.optimize import minimize
 
@@ -33,18 +32,13 @@ from sksoftnewton._theory import theoretical_rate
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402 (the backend comes first)
 
-FIGURES = Path(__file__).resolve().parent.parent / "figures"
 # Okabe and Ito's colours, told apart by every kind of colour vision.
 BLUE, ORANGE, GREEN, RED, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9"
 SMOOTH = ("identity", "softplus", "exp", "tanh", "sigmoid")
 
 
-def table(header, rows):
-    """Print a Markdown table."""
-    print("\n| " + " | ".join(header) + " |")
-    print("|" + "---|" * len(header))
-    for row in rows:
-        print("| " + " | ".join(str(cell) for cell in row) + " |", flush=True)
+def dense_hessian(problem, x):
+    return problem.curvature(x).hessian()
 
 
 def save(figure, name):
@@ -305,8 +299,8 @@ def sparsifier():
                         f"{np.sum(np.array(errors) > epsilon)}/{draws}",
                     )
                 )
-    header = ("rows of A1", "sampling", "ε", "rows", "error, median", "max", "misses")
-    table(header, rows)
+    columns = ("rows of A1", "sampling", "ε", "rows", "error, median", "max", "misses")
+    table(columns, rows)
 
 
 # -- time ----------------------------------------------------------------------
@@ -478,12 +472,11 @@ def far_starts():
             b = rng.random(m) if h == "exp" else rng.standard_normal(m)
             x0 = rng.standard_normal(8) if seed % 2 else np.zeros(8)
             problem = check_problem(A1, A2, b, h, 0.01)
-            hessian = lambda x, p=problem: p.curvature(x).hessian()  # noqa: E731
             other = minimize(
                 problem.value_and_gradient,
                 x0,
                 jac=True,
-                hess=hessian,
+                hess=partial(dense_hessian, problem),
                 method="trust-exact",
                 options={"gtol": 1e-8, "maxiter": 500},
             )
@@ -491,7 +484,9 @@ def far_starts():
             plain = two_layer_softmax_regression(
                 A1, A2, b, h=h, w=0.01, x0=x0, globalize=False, max_iter=100
             )
-            counts["indefinite"] += np.linalg.eigvalsh(hessian(x0))[0] < 0
+            counts["indefinite"] += (
+                np.linalg.eigvalsh(dense_hessian(problem, x0))[0] < 0
+            )
             counts["minimum"] += ours.success and ours.certificate.lambda_min > 0
             counts["as good"] += ours.fun <= 1.01 * other.fun
             counts["better"] += ours.fun < 0.99 * other.fun
@@ -634,10 +629,7 @@ SECTIONS = {
 
 
 def main():
-    print(
-        f"Python {platform.python_version()}, NumPy {np.__version__}, "
-        f"SciPy {scipy.__version__}, {platform.machine()}"
-    )
+    header()
     for name in sys.argv[1:] or SECTIONS:
         print(f"\n## {name}: {SECTIONS[name].__doc__}")
         t = time.perf_counter()
