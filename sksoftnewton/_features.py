@@ -49,7 +49,8 @@ class FeatureSelection:
         if run.network.n_hidden == 1 or many:
             best = self._halved(run)
         if best.network.n_hidden > 1 and best.problem.n_features < n_observations:
-            best = self._pruned(best)
+            with self.search.settings.monitor.task("fewer features"):
+                best = self._pruned(best)
         if best.problem.n_features < run.problem.n_features:
             best = max(best, self.search.best_on(best.problem), key=_score)
         return best
@@ -96,6 +97,7 @@ class FeatureSelection:
         start = trainer.moved(run, run.problem.with_features(kept))
         fewer = trainer.trained(replace(start, history=()))
         seconds = time.perf_counter() - began
+        self.search.remember(fewer)
         self.search.record(fewer, "fewer features", seconds, fewer.score > run.score)
         return fewer
 

@@ -150,6 +150,7 @@ def minimize(
     damping: float = FIRST_DAMPING,
     globalize: bool = True,
     beyond: Callable[[Point], Array | None] | None = None,
+    before: Callable[[], None] | None = None,
     callback: Callable[[Point, Row], bool] | None = None,
 ) -> Solution:
     """Minimise by Newton steps damped after Levenberg and Marquardt.
@@ -175,6 +176,8 @@ def minimize(
     beyond : callable, Point -> θ or None
         Asked where the rule holds: at a saddle it returns a θ of lower loss, from
         which the loop goes on.
+    before : callable, or None
+        Called before each iteration.
     callback : callable (Point, row of the history) -> bool, or None
         Called after each iteration; a true value ends the loop.
     """
@@ -184,6 +187,8 @@ def minimize(
     status, n_evaluations, work = MAX_ITER, 1, 0.0
     decrease = np.inf
     for _ in range(max_iter):
+        if before is not None:
+            before()
         system = system_for(objective.curvature(point.theta), decrease)
         if not globalize:
             move = _plain_step(objective, point, system)
@@ -197,21 +202,12 @@ def minimize(
         point, damping = move.point, move.damping
         n_evaluations += move.n_trials
         work += system.work
-        history.append(
-            {
-                "loss": point.value,
-                "gradient_norm": float(np.linalg.norm(point.gradient)),
-                "damping": move.step_damping,
-                "decrement": np.sqrt(max(2 * move.predicted, 0.0)),
-                "indefinite": move.indefinite,
-                "n_rows": n_rows,
-                "sketch_size": system.sketch_size,
-                "n_cg": move.n_steps if hasattr(system, "advance") else 0,
-                "passes": n_evaluations + work / objective.gradient_work,
-                "time": time.perf_counter() - started,
-            }
-        )
-        if callback is not None and callback(point, history[-1]):
+        row = _row(move, system)
+        row["n_rows"] = n_rows
+        row["passes"] = n_evaluations + work / objective.gradient_work
+        row["time"] = time.perf_counter() - started
+        history.append(row)
+        if callback is not None and callback(point, row):
             status = STOPPED
         elif done:
             further = beyond(point) if beyond is not None else None
@@ -226,6 +222,19 @@ def minimize(
             continue
         break
     return Solution(point, status, history, n_evaluations, damping)
+
+
+def _row(move: Move, system: Any) -> Row:
+    """What an iteration did, as a row of the history."""
+    return {
+        "loss": move.point.value,
+        "gradient_norm": float(np.linalg.norm(move.point.gradient)),
+        "damping": move.step_damping,
+        "decrement": np.sqrt(max(2 * move.predicted, 0.0)),
+        "indefinite": move.indefinite,
+        "sketch_size": system.sketch_size,
+        "n_cg": move.n_steps if hasattr(system, "advance") else 0,
+    }
 
 
 def _advance(

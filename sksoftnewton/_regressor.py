@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+from copy import copy
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, column_or_1d, get_tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import (
@@ -21,15 +22,13 @@ from sklearn.utils.validation import (
 
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation, softmax
 from sksoftnewton._checks import check_alpha, check_output_weights, check_targets
-from sksoftnewton._coordinates import Coordinates
 from sksoftnewton._matrices import canonical
-from sksoftnewton._newton import CONVERGED, MAX_ITER
-from sksoftnewton._posterior import Posterior
+from sksoftnewton._monitor import Monitor, Tasks
 from sksoftnewton._problem import Layers, Problem, single_threaded_blas
 from sksoftnewton._regimes import Sketch
-from sksoftnewton._report import HISTORY, Printer, columns
+from sksoftnewton._results import network_results, results, warn_of_failure
 from sksoftnewton._selection import Search
-from sksoftnewton._training import Run, Settings
+from sksoftnewton._training import Settings
 
 Array = NDArray[np.float64]
 
@@ -37,6 +36,7 @@ PREDICT_ROWS = 8192
 
 
 class TwoLayerSoftmaxRegressor(
+    CallbackSupportMixin,  # type: ignore[misc]
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -125,7 +125,7 @@ class TwoLayerSoftmaxRegressor(
     width_path_ : dict of ndarrays
         One entry per width, start and set of features that was tried:
         ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
-        features" or "warm"), ``n_rows`` it was judged on, ``log_evidence``,
+        features", "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
         ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
         width, or features left out for good).
     loss_ : float
@@ -139,7 +139,7 @@ class TwoLayerSoftmaxRegressor(
         one value and gradient over all rows) and ``time`` (s).
     n_iter_ : int
         Number of outer iterations.
-    status_ : {"converged", "max_iter", "no_progress"}
+    status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
         Why the fit ended.
     n_features_in_ : int
         Number of features seen during `fit`.
@@ -245,6 +245,7 @@ class TwoLayerSoftmaxRegressor(
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None
     ) -> TwoLayerSoftmaxRegressor:
@@ -262,8 +263,9 @@ class TwoLayerSoftmaxRegressor(
         -------
         self : TwoLayerSoftmaxRegressor
         """
-        X, y = validate_data(
-            self,
+        checked = copy(self)  # an interrupted fit leaves self as it was
+        data, target = validate_data(
+            checked,
             X,
             y,
             accept_sparse="csr",
@@ -272,21 +274,24 @@ class TwoLayerSoftmaxRegressor(
             y_numeric=True,
         )
         weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            sample_weight, data, dtype=np.float64, ensure_non_negative=True
         )
+        if target.ndim == 2 and target.shape[1] == 1 and not self._advertises_outputs():
+            target = column_or_1d(target, warn=True)
+        Y = np.asarray(target, dtype=np.float64)
         activation = get_activation(self.output_activation)
-        if y.ndim == 2 and y.shape[1] == 1 and not self._advertises_outputs():
-            y = column_or_1d(y, warn=True)
-        Y = np.asarray(y, dtype=np.float64)
         check_targets(Y, activation)
-        one_output = Y.ndim == 1
+        checked._one_output = Y.ndim == 1
         Y = Y.reshape(len(Y), -1)
         settings, output_weights = self._settings(Y.shape[1])
-        previous = self._previous_layers(X.shape[1], Y.shape[1])
+        previous = self._previous_layers(data.shape[1], Y.shape[1])
+        tasks = self._tasks(checked, X, y, sample_weight, data.dtype)
+        settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
 
+        tasks.begin_fit()
         with single_threaded_blas():
             problem = Problem(
-                canonical(X),
+                canonical(data),
                 Y,
                 weight,
                 activation=activation,
@@ -300,18 +305,12 @@ class TwoLayerSoftmaxRegressor(
             else:
                 first, second = self.alpha_
                 run = search.best_from(previous, (float(first), float(second)))
-            layers = run.problem.layers(run.network, run.theta)
-            self._store_evidence(run)
+            fitted = results(search, run, data.dtype)
 
-        self._one_output = one_output
-        self.n_hidden_ = run.network.n_hidden
-        self.support_ = np.isin(np.arange(X.shape[1]), run.problem.used)
-        self.alpha_ = np.array(run.network.alpha)
-        self.hidden_coef_ = layers.hidden_coef.astype(X.dtype, copy=False)
-        self.hidden_intercept_ = layers.hidden_intercept.astype(X.dtype, copy=False)
-        self.output_coef_ = layers.output_coef.astype(X.dtype, copy=False)
-        self.width_path_ = columns(search.path, search.path[0])
-        self._store_progress(run, problem.rows.n_rows)
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(_of_the_data(checked), **fitted)
+        tasks.end_fit()
+        warn_of_failure(run, self.max_iter)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
@@ -409,53 +408,24 @@ class TwoLayerSoftmaxRegressor(
             sketch=Sketch(self.sketch, self.sketch_size),
             tol=self.tol,
             max_iter=self.max_iter,
-            announce=Printer().stage if self.verbose else lambda title: None,
         )
         return settings, output_weights
 
-    def _store_evidence(self, run: Run) -> None:
-        problem, posterior = run.problem, run.posterior
-        scale = problem.targets.scale
-        self._posterior: Posterior | None = None
-        if posterior is None:  # its matrix would be too large
-            self.log_evidence_ = self.effective_dof_ = np.nan
-            squares = run.network.residual_squares(run.theta)
-            self.noise_variance_ = squares / run.network.rows.total_weight * scale**2
-            return
-        self.log_evidence_ = posterior.log_evidence()
-        self.effective_dof_ = posterior.dof
-        self.noise_variance_ = posterior.noise_variances() * scale**2
-        space = problem.row_space.without_rows() if problem.row_space else None
-        coordinates = Coordinates(
-            problem.features, problem.used, space, problem.whitening
+    def _tasks(
+        self, checked: Any, X: Any, y: Any, sample_weight: Any, dtype: DTypeLike
+    ) -> Tasks:
+        """The bridge to callbacks, which get the data as the user passed them."""
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        of_the_data = _of_the_data(checked)
+        return Tasks(
+            self,
+            self._init_callback_context(max_subtasks=None),
+            {"X": X, "y": y, "metadata": metadata},
+            lambda problem, network, theta: {
+                **of_the_data,
+                **network_results(problem, network, theta, dtype),
+            },
         )
-        self._posterior = Posterior.of(posterior, coordinates, self.noise_variance_)
-
-    def _store_progress(self, run: Run, n_rows: int) -> None:
-        self.history_ = columns(list(run.history), HISTORY)
-        self.loss_ = run.value
-        whole = self.history_["n_rows"] == n_rows
-        self.loss_curve_ = [float(loss) for loss in self.history_["loss"][whole]]
-        self.n_iter_ = len(run.history)
-        self.status_ = run.status
-        gradient_norm = self.history_["gradient_norm"][-1]
-        where = f"(loss {self.loss_:.3e}, gradient norm {gradient_norm:.1e})"
-        if run.status == MAX_ITER:
-            warnings.warn(
-                f"Stopped at max_iter={self.max_iter} while the objective was still "
-                f"falling {where}. A larger max_iter, tol or alpha lets the fit "
-                "converge.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-        elif run.status != CONVERGED:
-            warnings.warn(
-                f"Stopped after {self.n_iter_} iterations because no step lowers the "
-                f"objective any more {where}. A larger alpha makes the problem better "
-                "conditioned.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
@@ -472,6 +442,12 @@ class TwoLayerSoftmaxRegressor(
                     "since the previous fit. Use warm_start=False."
                 )
         return Layers(self.hidden_coef_, self.hidden_intercept_, self.output_coef_)
+
+
+def _of_the_data(checked: Any) -> dict[str, Any]:
+    """The attributes that the data determine, without a fit."""
+    names = ("n_features_in_", "feature_names_in_", "_one_output")
+    return {name: vars(checked)[name] for name in names if name in vars(checked)}
 
 
 def _is_auto(value: Any) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from sksoftnewton._evidence import has_evidence
 from sksoftnewton._features import FeatureSelection
+from sksoftnewton._monitor import Stopped
 from sksoftnewton._newton import Row
 from sksoftnewton._problem import Layers, Problem
 from sksoftnewton._training import SCREENING, Run, Settings, Trainer
@@ -35,6 +37,9 @@ PEER_WORK = 200 * 3 * 100
 PEER_ROWS = 1000
 
 
+Start = Callable[[], Run]
+
+
 class Search:
     """Trains networks on one problem and keeps the best.
 
@@ -57,9 +62,20 @@ class Search:
         self.rng = rng
         self.trainer = Trainer(settings, problem.rows.n_rows, rng)
         self.path: list[Row] = []
+        self._best_so_far: Run | None = None
 
     def best(self) -> Run:
-        """The best network from random starts."""
+        """The best network from random starts, or when the user stopped the search."""
+        try:
+            run = self._chosen()
+            self._best_so_far = None
+            with self.settings.monitor.task("convergence"):
+                return self._refined(run)
+        except Stopped as stopped:
+            return self._stopped(self._best_so_far or stopped.run)
+
+    def _chosen(self) -> Run:
+        """The best network on as many rows as a choice needs."""
         settings, problem = self.settings, self.problem
         n_rows = SELECTION_ROWS
         if problem.n_features > WIDE:
@@ -71,12 +87,28 @@ class Search:
         run = self.best_on(problem)
         if settings.alpha is None:
             run = FeatureSelection(self).best(run)
-        if problem is not self.problem:
+        return run
+
+    def _refined(self, run: Run) -> Run:
+        """Converged on all rows."""
+        if run.problem.rows.n_rows < self.problem.rows.n_rows:
             whole = self.problem.with_features(run.problem.used)
             run = self.trainer.moved(run, whole)
-        if settings.alpha is None and has_evidence(run.network):
+        if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
+
+    def _stopped(self, run: Run) -> Run:
+        run = self.trainer.stopped(run, self.problem)
+        self.record(run, "stopped", run.spent[1], True)
+        return run
+
+    def remember(self, run: Run) -> None:
+        """Keep a trained network that would be the result if the user stopped now."""
+        best = self._best_so_far
+        same_alpha = best is None or best.network.alpha == run.network.alpha
+        if best is None or _worth(run, same_alpha) > _worth(best, same_alpha):
+            self._best_so_far = run
 
     def best_on(self, problem: Problem) -> Run:
         """The best network for the features of a problem."""
@@ -95,7 +127,11 @@ class Search:
             problem = problem.with_features(used)
         network = problem.network(len(layers.hidden_coef), self.settings.alpha or alpha)
         start = Run(problem, network, problem.start_from(network, layers))
-        run = self.trainer.finished(self.trainer.trained(start))
+        try:
+            with self.settings.monitor.task(f"{network.n_hidden} units"):
+                run = self.trainer.finished(self.trainer.trained(start))
+        except Stopped as stopped:
+            return self._stopped(stopped.run)
         self.record(run, "warm", time.perf_counter() - began, True)
         return run
 
@@ -135,18 +171,26 @@ class Search:
         """The best network of k units, from random starts and from a narrower one."""
         settings, trainer = self.settings, self.trainer
         starts = self._starts(problem, k, narrower)
+        name = f"{k} units" if k > 1 else "1 unit"
         if len(starts) > 1 and settings.n_init is None:
-            return self._screened(starts, problem)
+            with settings.monitor.task(name):
+                best = self._screened(starts, problem)
+            self.remember(best)
+            return best
         runs = []
-        for kind, start in starts:
+        for number, (kind, start) in enumerate(starts, 1):
             began = time.perf_counter()
-            run = trainer.trained(trainer.on_growing_samples(start, problem))
+            task = f"{name}, start {number}" if len(starts) > 1 else name
+            with settings.monitor.task(task):
+                run = trainer.trained(trainer.on_growing_samples(start(), problem))
+            self.remember(run)
             runs.append((kind, run, time.perf_counter() - began))
         return self._kept(runs)
 
     def _starts(
         self, problem: Problem, k: int, narrower: Run | None
-    ) -> list[tuple[str, Run]]:
+    ) -> list[tuple[str, Start]]:
+        """The kinds of the starts, and how each is made."""
         settings, trainer = self.settings, self.trainer
         alphas = self._first_alphas(problem)[: None if k > 1 else 1]
         if narrower is not None and narrower.network.n_hidden == 1:
@@ -162,19 +206,16 @@ class Search:
         n_random = n_random if k > 1 else 1
         if given and k >= GROWN and problem.output_weights is None:
             alphas = [alphas[i % len(alphas)] for i in range(n_random)]
-            return [("grown", trainer.grown_start(problem, k, a)) for a in alphas]
+            grown = [partial(trainer.grown_start, problem, k, a) for a in alphas]
+            return [("grown", start) for start in grown]
         part = trainer.first_sample(problem, k)
-        starts = []
+        starts: list[tuple[str, Start]] = []
         if narrower is not None:
-            network = part.network(k, trainer.alpha_on(part, narrower))
-            theta = part.split_start(
-                network, narrower.network, narrower.theta, self.rng
-            )
-            starts.append(("split", Run(part, network, theta)))
+            alpha = trainer.alpha_on(part, narrower)
+            starts.append(("split", partial(trainer.divided, narrower, part, k, alpha)))
         for i in range(n_random):
-            network = part.network(k, alphas[i % len(alphas)])
-            theta = part.random_start(network, self.rng)
-            starts.append(("random", Run(part, network, theta)))
+            alpha = alphas[i % len(alphas)]
+            starts.append(("random", partial(trainer.random_start, part, k, alpha)))
         return starts
 
     def _first_alphas(self, problem: Problem) -> list[tuple[float, float]]:
@@ -190,12 +231,12 @@ class Search:
         alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
         return alphas + [(strong, FIRST_ALPHA)] if strong > FEW else alphas
 
-    def _screened(self, starts: list[tuple[str, Run]], problem: Problem) -> Run:
+    def _screened(self, starts: list[tuple[str, Start]], problem: Problem) -> Run:
         """Go on with the start that is best after a few iterations."""
         screened = []
-        for kind, run in starts:
+        for kind, start in starts:
             began = time.perf_counter()
-            run = self.trainer.screened(run)
+            run = self.trainer.screened(start())
             screened.append((kind, run, time.perf_counter() - began))
         first = self._kept(screened)
         began = time.perf_counter()
@@ -208,7 +249,7 @@ class Search:
     def _kept(self, runs: list[tuple[str, Run, float]]) -> Run:
         """The best of several runs of one width: by F at one alpha, else evidence."""
         same_alpha = len({run.network.alpha for _, run, _ in runs}) == 1
-        best = max(runs, key=lambda r: -r[1].value if same_alpha else r[1].score)
+        best = max(runs, key=lambda r: _worth(r[1], same_alpha))
         for kind, run, seconds in runs:
             self.record(run, kind, seconds, run is best[1])
         return best[1]
@@ -224,6 +265,11 @@ class Search:
                 "kept": kept,
             }
         )
+
+
+def _worth(run: Run, same_alpha: bool) -> float:
+    """What makes a network better than others, with the same alpha or without."""
+    return -run.value if same_alpha else run.score
 
 
 def _summary(run: Run) -> dict[str, Any]:

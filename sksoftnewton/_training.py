@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import lgamma, log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._evidence import LEAST_NOISE, Laplace, has_evidence, laplace
+from sksoftnewton._monitor import Monitor, Stopped
 from sksoftnewton._network import Network
 from sksoftnewton._newton import (
     CONVERGED,
     FIRST_DAMPING,
     MAX_ITER,
     STOPPED,
-    Point,
     Row,
     minimize,
     small_decrease,
@@ -62,8 +61,7 @@ class Settings:
     n_init : int or None
     sketch : Sketch
     tol, max_iter : float, int
-    announce : callable (str) -> callback or None
-        Called with the title of every stage of the training.
+    monitor : Monitor
     """
 
     n_hidden: int | None
@@ -72,7 +70,7 @@ class Settings:
     sketch: Sketch
     tol: float
     max_iter: int
-    announce: Callable[[str], Callable[[Point, Row], bool] | None]
+    monitor: Monitor = field(default_factory=Monitor)
 
 
 @dataclass(frozen=True)
@@ -183,31 +181,36 @@ class Trainer:
         """
         n_params = problem.network(k, alpha).n_params
         plenty = problem.rows.n_rows >= ROWS_FOR_SEVERAL * n_params
-        runs: list[Run | None] = [None] * (SEVERAL if plenty and k > 2 else 1)
         width = min(2, k)
-        while True:
-            part = self.first_sample(problem, width)
-            starts = [self._divided(run, part, width, alpha) for run in runs]
-            if width == k:
-                return starts[0]
+        part = self.first_sample(problem, width)
+        n_starts = SEVERAL if plenty and k > 2 else 1
+        starts = [self.random_start(part, width, alpha) for _ in range(n_starts)]
+        while width < k:
             trained = [self._advanced(s, LOOSEST, SCREENING) for s in starts]
             if 2 * width >= k:
                 best = min(trained, key=lambda run: run.value)
                 passes, seconds = np.sum([run.spent for run in trained], axis=0)
                 spent = float(passes), float(seconds)
                 trained = [replace(best, history=(), before=spent)]
-            runs = list(trained)
             width = min(2 * width, k)
+            part = self.first_sample(problem, width)
+            starts = [
+                replace(self.divided(run, part, width, alpha), before=run.spent)
+                for run in trained
+            ]
+        return starts[0]
 
-    def _divided(
-        self, run: Run | None, problem: Problem, k: int, alpha: tuple[float, float]
-    ) -> Run:
-        """A start of k units from a narrower run, or a random one for None."""
+    def random_start(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
         network = problem.network(k, alpha)
-        if run is None:
-            return Run(problem, network, problem.random_start(network, self.rng))
+        return Run(problem, network, problem.random_start(network, self.rng))
+
+    def divided(
+        self, run: Run, problem: Problem, k: int, alpha: tuple[float, float]
+    ) -> Run:
+        """A start of k units from a narrower run."""
+        network = problem.network(k, alpha)
         theta = problem.split_start(network, run.network, run.theta, self.rng)
-        return Run(problem, network, theta, before=run.spent)
+        return Run(problem, network, theta)
 
     def on_growing_samples(self, run: Run, problem: Problem) -> Run:
         """The run on all rows of a problem, by way of growing samples of them.
@@ -251,6 +254,18 @@ class Trainer:
         last["time"] += time.perf_counter() - began
         return replace(judged, history=(*run.history[:-1], last))
 
+    def stopped(self, run: Run, problem: Problem) -> Run:
+        """A run that was stopped early, as a result for all rows of a problem."""
+        k = self.settings.n_hidden or run.network.n_hidden
+        while run.network.n_hidden < k:  # a start that was still growing
+            width = min(2 * run.network.n_hidden, k)
+            wider = self.divided(run, run.problem, width, run.network.alpha)
+            run = replace(wider, history=run.history)
+        whole = problem.with_features(run.problem.used)
+        if run.problem.rows.n_rows < self.n_rows:
+            run = self.moved(run, whole)
+        return replace(self.with_posterior(run.with_value()), status=STOPPED)
+
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
         return self.with_posterior(self._advanced(run, LOOSE, SCREENING))
@@ -278,7 +293,7 @@ class Trainer:
             if best is None or run.score > best.score:
                 best = run
             falls = falls + 1 if run.score < best.score - FALL else 0
-            if falls == PATIENCE or run.status == STOPPED:
+            if falls == PATIENCE:
                 return replace(best, settled=True)
             alpha, change = self._updated_alpha(run)
             if change < SETTLED and run.status == CONVERGED:
@@ -303,13 +318,11 @@ class Trainer:
         """Converge to the user's tolerance at the alpha reached."""
         if run.finished:
             return run
-        if run.status == STOPPED:
-            return self.with_posterior(run)
         left = self._iterations_left(run)
         if left:
             run = self._advanced(run, self.settings.tol, left)
             double = run.problem.double()
-            if double is not run.problem and run.status != STOPPED:
+            if double is not run.problem:
                 run = self.moved(run, double)
                 left = max(self._iterations_left(run), 1)
                 run = self._advanced(run, self.settings.tol, left)
@@ -359,10 +372,13 @@ class Trainer:
         negligible = 0.0
         if self.settings.alpha is None:
             negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.mean_square
-        title = f"{network.n_hidden} units, alpha {network.alpha[0]:.2e}"
+        monitor = self.settings.monitor
+        if monitor.stopped:
+            raise Stopped(run)
         iterations = min(iterations, self._iterations_left(run))
         if not iterations:
             return run.with_value()
+        monitor.stage(run.problem, network)
         solution = minimize(
             network,
             run.theta,
@@ -371,7 +387,8 @@ class Trainer:
             max_iter=iterations,
             n_rows=network.rows.n_rows,
             damping=run.damping,
-            callback=self.settings.announce(title),
+            before=monitor.before,
+            callback=monitor.after,
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent
@@ -383,7 +400,7 @@ class Trainer:
             }
             for row in solution.history
         )
-        return Run(
+        advanced = Run(
             run.problem,
             network,
             solution.point.theta,
@@ -393,6 +410,9 @@ class Trainer:
             run.history + history,
             run.before,
         )
+        if solution.status == STOPPED:
+            raise Stopped(advanced)
+        return advanced
 
     def _sketch(self, network: Network) -> Sketch:
         """For samples the cost alone decides, also where problems are small."""

@@ -17,6 +17,7 @@ import numpy as np
 from common import COLOURS, axes, diamonds, friedman, header, problem, save, table
 from scipy.optimize import minimize as scipy_minimize
 
+from sksoftnewton._monitor import Monitor
 from sksoftnewton._newton import minimize, small_decrease
 from sksoftnewton._problem import single_threaded_blas
 from sksoftnewton._regimes import NewtonSystems, Sketch
@@ -106,10 +107,11 @@ def ours(whole, k, alpha, seed, theta=None):
     trace = Trace()
     n_params = whole.network(k, (alpha, alpha)).n_params
 
-    def callback(point, row):
-        if len(point.theta) == n_params:
-            trace.add(point.theta, np.nan)
-        return False
+    class Tracing(Monitor):
+        def after(self, point, row):
+            if len(point.theta) == n_params:
+                trace.add(point.theta, np.nan)
+            return super().after(point, row)
 
     settings = Settings(
         n_hidden=k,
@@ -118,7 +120,7 @@ def ours(whole, k, alpha, seed, theta=None):
         sketch=Sketch(),
         tol=1e-4,
         max_iter=200,
-        announce=lambda title: callback,
+        monitor=Tracing(),
     )
     trainer = Trainer(settings, whole.rows.n_rows, rng)
     if theta is None:
