@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation, softmax
+from sksoftnewton._array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._checks import check_alpha, check_output_weights, check_targets
 from sksoftnewton._matrices import canonical
 from sksoftnewton._monitor import Monitor, Tasks
@@ -235,6 +236,7 @@ class TwoLayerSoftmaxRegressor(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.array_api_support = True
         if self.output_activation in ("softplus", "exp", "relu"):
             tags.target_tags.positive_only = True
             # Several outputs work, but scikit-learn's check of this tag fits
@@ -266,15 +268,15 @@ class TwoLayerSoftmaxRegressor(
         checked = copy(self)  # an interrupted fit leaves self as it was
         data, target = validate_data(
             checked,
-            X,
-            y,
+            to_numpy(X),
+            to_numpy(y),
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
         )
         weight = _check_sample_weight(
-            sample_weight, data, dtype=np.float64, ensure_non_negative=True
+            to_numpy(sample_weight), data, dtype=np.float64, ensure_non_negative=True
         )
         if target.ndim == 2 and target.shape[1] == 1 and not self._advertises_outputs():
             target = column_or_1d(target, warn=True)
@@ -285,7 +287,8 @@ class TwoLayerSoftmaxRegressor(
         Y = Y.reshape(len(Y), -1)
         settings, output_weights = self._settings(Y.shape[1])
         previous = self._previous_layers(data.shape[1], Y.shape[1])
-        tasks = self._tasks(checked, X, y, sample_weight, data.dtype)
+        place = Place(X)
+        tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
         settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
 
         tasks.begin_fit()
@@ -303,9 +306,9 @@ class TwoLayerSoftmaxRegressor(
             if previous is None:
                 run = search.best()
             else:
-                first, second = self.alpha_
+                first, second = to_numpy(self.alpha_)
                 run = search.best_from(previous, (float(first), float(second)))
-            fitted = results(search, run, data.dtype)
+            fitted = results(search, run, data.dtype, place)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
@@ -313,7 +316,7 @@ class TwoLayerSoftmaxRegressor(
         warn_of_failure(run, self.max_iter)
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Array | tuple[Array, Array]:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict targets.
 
         Parameters
@@ -330,12 +333,16 @@ class TwoLayerSoftmaxRegressor(
         std : ndarray of the same shape, only with ``return_std``
             In the units of y.
         """
+        check_is_fitted(self)
+        place = place_of_fit(X, self, "predict")
         X = self._validated(X)
-        h = get_activation(self.output_activation)
         f = self._memberships(X)
-        y: Array = h.value(f @ self.output_coef_.T.astype(f.dtype, copy=False))
+        output_coef = self._layers()[2].astype(f.dtype, copy=False)
+        h = get_activation(self.output_activation)
+        y: Array = h.value(f @ output_coef.T)
+        y = y[:, 0] if self._one_output else y
         if not return_std:
-            return y[:, 0] if self._one_output else y
+            return place.moved_here(y)
         if self._posterior is None:
             raise ValueError(
                 "return_std=True is not available: the covariance of the parameters "
@@ -345,9 +352,10 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
         std = np.sqrt(variance).astype(f.dtype, copy=False)
-        return (y[:, 0], std[:, 0]) if self._one_output else (y, std)
+        std = std[:, 0] if self._one_output else std
+        return place.moved_here(y), place.moved_here(std)
 
-    def hidden_activations(self, X: Any) -> Array:
+    def hidden_activations(self, X: Any) -> Any:
         """Soft memberships of the hidden units, ``softmax(A1 x)``.
 
         Parameters
@@ -358,17 +366,28 @@ class TwoLayerSoftmaxRegressor(
         -------
         ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
         """
-        return self._memberships(self._validated(X))
+        check_is_fitted(self)
+        place = place_of_fit(X, self, "hidden_activations")
+        return place.moved_here(self._memberships(self._validated(X)))
 
     def _validated(self, X: Any) -> Any:
-        check_is_fitted(self)
         return validate_data(
-            self, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
+            self,
+            to_numpy(X),
+            reset=False,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
         )
 
+    def _layers(self) -> tuple[Array, Array, Array]:
+        layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
+        first, intercept, second = map(to_numpy, layers)
+        return first, intercept, second
+
     def _memberships(self, X: Any) -> Array:
-        coef = self.hidden_coef_.T.astype(X.dtype, copy=False)
-        intercept = self.hidden_intercept_.astype(X.dtype, copy=False)
+        first, intercept, _ = self._layers()
+        coef = first.T.astype(X.dtype, copy=False)
+        intercept = intercept.astype(X.dtype, copy=False)
         out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
         with single_threaded_blas():
             for start in range(0, X.shape[0], PREDICT_ROWS):
@@ -412,7 +431,13 @@ class TwoLayerSoftmaxRegressor(
         return settings, output_weights
 
     def _tasks(
-        self, checked: Any, X: Any, y: Any, sample_weight: Any, dtype: DTypeLike
+        self,
+        checked: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        dtype: DTypeLike,
+        place: Place,
     ) -> Tasks:
         """The bridge to callbacks, which get the data as the user passed them."""
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
@@ -423,7 +448,7 @@ class TwoLayerSoftmaxRegressor(
             {"X": X, "y": y, "metadata": metadata},
             lambda problem, network, theta: {
                 **of_the_data,
-                **network_results(problem, network, theta, dtype),
+                **network_results(problem, network, theta, dtype, place),
             },
         )
 
@@ -434,14 +459,14 @@ class TwoLayerSoftmaxRegressor(
         for name, before, now in (
             ("n_hidden", self.n_hidden_, width),
             ("the number of features", self.hidden_coef_.shape[1], n_features),
-            ("the number of outputs", len(self.output_coef_), n_outputs),
+            ("the number of outputs", self.output_coef_.shape[0], n_outputs),
         ):
             if before != now:
                 raise ValueError(
                     f"warm_start=True, but {name} changed from {before} to {now} "
                     "since the previous fit. Use warm_start=False."
                 )
-        return Layers(self.hidden_coef_, self.hidden_intercept_, self.output_coef_)
+        return Layers(*self._layers())
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from sksoftnewton._array_api import Place
 from sksoftnewton._coordinates import Coordinates
 from sksoftnewton._monitor import HISTORY, columns
 from sksoftnewton._network import Network
@@ -22,22 +23,22 @@ Array = NDArray[np.float64]
 Attributes = dict[str, Any]
 
 
-def results(search: Search, run: Run, dtype: DTypeLike) -> Attributes:
-    """All fitted attributes, arrays of weights in the given dtype."""
+def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
+    """All fitted attributes: weights in the given dtype, arrays in the given place."""
     return {
-        **network_results(run.problem, run.network, run.theta, dtype),
-        **_evidence_results(run),
+        **network_results(run.problem, run.network, run.theta, dtype, place),
+        **_moved(_evidence_results(run), place),
         **_progress_results(run, search.problem.rows.n_rows),
         "width_path_": columns(search.path, search.path[0]),
     }
 
 
 def network_results(
-    problem: Problem, network: Network, theta: Array, dtype: DTypeLike
+    problem: Problem, network: Network, theta: Array, dtype: DTypeLike, place: Place
 ) -> Attributes:
     """The attributes that `predict` needs."""
     layers = problem.layers(network, theta)
-    return {
+    attributes = {
         "n_hidden_": network.n_hidden,
         "support_": np.isin(np.arange(problem.n_features_in), problem.used),
         "alpha_": np.array(network.alpha),
@@ -46,6 +47,11 @@ def network_results(
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
         "_posterior": None,
     }
+    return _moved(attributes, place)
+
+
+def _moved(attributes: Attributes, place: Place) -> Attributes:
+    return {name: place.moved_here(value) for name, value in attributes.items()}
 
 
 def _evidence_results(run: Run) -> Attributes:

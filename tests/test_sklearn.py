@@ -45,10 +45,17 @@ def test_check_estimator(params, n_checks):
     failed = [
         f"{r['check_name']} {r['status']}: {r['exception']}"
         for r in results
-        if r["status"] != "passed"
+        if r["status"] != "passed" and not _needs_another_library(r)
     ]
     assert not failed, "\n".join(failed)
-    assert len(results) >= n_checks
+    n_passed = sum(r["status"] == "passed" for r in results)
+    assert n_passed >= n_checks + 2  # array_api_strict: inputs and namespaces
+
+
+def _needs_another_library(result):
+    """A check of arrays whose library or device is not there."""
+    array = result["check_name"].startswith("check_array_api")
+    return array and result["status"] == "skipped"
 
 
 def test_tags():
