@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import DTypeLike, NDArray
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state, column_or_1d, get_tags
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
@@ -38,6 +45,8 @@ PREDICT_ROWS = 8192
 
 class TwoLayerSoftmaxRegressor(
     CallbackSupportMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
     MultiOutputMixin,  # type: ignore[misc]
     RegressorMixin,  # type: ignore[misc]
     BaseEstimator,  # type: ignore[misc]
@@ -197,6 +206,13 @@ class TwoLayerSoftmaxRegressor(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    # The page of the documentation that the HTML representation links to.
+    _doc_link_module = "sksoftnewton"
+    _doc_link_template = (
+        "https://sksoftnewton.readthedocs.io/en/stable/api/"
+        "{estimator_module}.{estimator_name}.html"
+    )
 
     alpha_: Array
 
@@ -366,9 +382,31 @@ class TwoLayerSoftmaxRegressor(
         -------
         ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
         """
+        return self._hidden(X, "hidden_activations")
+
+    def transform(self, X: Any) -> Any:
+        """The same as `hidden_activations`, for use as a step of a pipeline.
+
+        Columns are named ``twolayersoftmaxregressor0``, …; `set_output` makes frames.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or frame of shape (n_samples, n_hidden_)
+        """
+        return self._hidden(X, "transform")
+
+    def _hidden(self, X: Any, method: str) -> Any:
         check_is_fitted(self)
-        place = place_of_fit(X, self, "hidden_activations")
+        place = place_of_fit(X, self, method)
         return place.moved_here(self._memberships(self._validated(X)))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
         return validate_data(

@@ -2,10 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_friedman1
-from sklearn.ensemble import BaggingRegressor
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -49,7 +46,8 @@ def test_check_estimator(params, n_checks):
     ]
     assert not failed, "\n".join(failed)
     n_passed = sum(r["status"] == "passed" for r in results)
-    assert n_passed >= n_checks + 2  # array_api_strict: inputs and namespaces
+    # Six checks of transformers; array_api_strict: inputs and namespaces.
+    assert n_passed >= n_checks + 8
 
 
 def _needs_another_library(result):
@@ -100,31 +98,6 @@ def test_several_outputs_at_once(friedman):
     model = TwoLayerSoftmaxRegressor(n_hidden=12, alpha=1e-4, random_state=0)
     scores = cross_validate(model, X, Y)["test_score"]
     assert scores.mean() > 0.8
-
-
-def test_transformed_target(friedman):
-    X, y = friedman
-    model = TransformedTargetRegressor(
-        TwoLayerSoftmaxRegressor(n_hidden=4, random_state=0),
-        func=np.log1p,
-        inverse_func=np.expm1,
-    ).fit(X, np.maximum(y, 0))
-    assert model.score(X, np.maximum(y, 0)) > 0.85
-
-
-def test_bagging_passes_weights(friedman):
-    X, y = friedman
-    weight = np.random.default_rng(0).integers(1, 4, len(y))
-    model = BaggingRegressor(
-        TwoLayerSoftmaxRegressor(n_hidden=3), n_estimators=3, random_state=0
-    ).fit(X, y, sample_weight=weight)
-    assert model.score(X, y) > 0.75
-
-
-def test_clone_keeps_parameters(friedman):
-    X, y = friedman
-    model = TwoLayerSoftmaxRegressor(alpha=(1e-3, 1e-2), output_weights=None)
-    assert clone(model.fit(X, y)).get_params() == model.get_params()
 
 
 def test_no_convergence_warning_with_defaults(recwarn, friedman):
