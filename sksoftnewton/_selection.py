@@ -23,12 +23,12 @@ SCREENED_STARTS = 3
 # Rows on which starts, alpha, width and features are chosen; more rows only refine
 # them.
 SELECTION_ROWS = 10_000
-# The same for so many features that matrices are n x n.
-WIDE, WIDE_SELECTION_ROWS = 1000, 1000
+# The same where matrices are n x n: for so many features, or given widths too large
+# for the evidence otherwise.
+MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
 # A difference of log evidence that decides between widths (odds of 20).
 DECISIVE = 3.0
 ALWAYS_TRIED = 4
-GROWN = 4  # given widths from here on are grown from two units
 # A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
 # no more than a perceptron's 200 epochs of 3 products with 100 units. Below so many
 # rows both are cheap.
@@ -77,9 +77,9 @@ class Search:
     def _chosen(self) -> Run:
         """The best network on as many rows as a choice needs."""
         settings, problem = self.settings, self.problem
-        n_rows = SELECTION_ROWS
-        if problem.n_features > WIDE:
-            n_rows = WIDE_SELECTION_ROWS
+        widest = problem.network(settings.n_hidden or 1, (1.0, 1.0))
+        large = problem.n_features > MANY_FEATURES or not has_evidence(widest)
+        n_rows = FEW_SELECTION_ROWS if large else SELECTION_ROWS
         chooses = settings.n_hidden is None or settings.alpha is None
         enough = problem.rows.n_rows <= n_rows
         if chooses and not enough and settings.max_iter > SCREENING:
@@ -204,10 +204,11 @@ class Search:
             several = not plain and (given or k <= ALWAYS_TRIED)
             n_random = SCREENED_STARTS if several else 1
         n_random = n_random if k > 1 else 1
-        if given and k >= GROWN and problem.output_weights is None:
+        if given:
+            kind = "grown" if trainer.grows(problem, k) else "random"
             alphas = [alphas[i % len(alphas)] for i in range(n_random)]
             grown = [partial(trainer.grown_start, problem, k, a) for a in alphas]
-            return [("grown", start) for start in grown]
+            return [(kind, start) for start in grown]
         part = trainer.first_sample(problem, k)
         starts: list[tuple[str, Start]] = []
         if narrower is not None:

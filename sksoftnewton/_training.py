@@ -39,7 +39,9 @@ SCREENING, ROUND = 10, 3
 LOOSE = 1e-2  # tol of those iterations
 # Samples grow by this factor; tol and most iterations on the first of them.
 GROWTH, LOOSEST, SAMPLE_ITERATIONS = 4, 1.0, 30
-# With so many rows a parameter, so many starts are grown and the best goes on.
+# Widths beyond this one are grown from it. With so many rows a parameter it is the
+# best of so many starts.
+WIDE = 8
 ROWS_FOR_SEVERAL, SEVERAL = 100, 4
 SETTLED = 0.05  # relative change of alpha that ends its updates
 LARGEST_CHANGE = 10.0  # of alpha in one update
@@ -171,34 +173,42 @@ class Trainer:
         enough = size > problem.rows.n_rows / 2
         return problem if enough else problem.sample(size, self.rng)
 
-    def grown_start(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
-        """A start grown from two units: trained shortly, divided, and so on.
+    def grows(self, problem: Problem, k: int) -> bool:
+        """Whether starts of k units are grown; given second layers cannot be divided.
 
-        Each width is trained on a sample of rows in proportion to its parameters,
-        so the whole costs less than the first iterations of a random start, and
-        ends in better minima more often. Where rows are so many that it costs next
-        to nothing, the best of several is divided for the last time.
+        Nor is it worth while where every width is trained on all rows.
         """
-        n_params = problem.network(k, alpha).n_params
-        plenty = problem.rows.n_rows >= ROWS_FOR_SEVERAL * n_params
-        width = min(2, k)
+        sampled = self.first_sample(problem, k) is not problem
+        return k > WIDE and problem.output_weights is None and sampled
+
+    def grown_start(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
+        """A start for a given width; wide ones are narrower ones, divided.
+
+        Each width is trained shortly, on a sample of rows in proportion to its
+        parameters, so that the whole costs less than the first iterations of a random
+        start, and ends in better minima more often. Where rows are so many that it
+        costs next to nothing, the narrowest is the best of several.
+        """
+        width = WIDE if self.grows(problem, k) else k
         part = self.first_sample(problem, width)
-        n_starts = SEVERAL if plenty and k > 2 else 1
+        plenty = (
+            problem.rows.n_rows >= ROWS_FOR_SEVERAL * problem.network(k, alpha).n_params
+        )
+        n_starts = SEVERAL if plenty and width > 1 else 1
         starts = [self.random_start(part, width, alpha) for _ in range(n_starts)]
+        if width < k or n_starts > 1:
+            starts = [self._advanced(run, LOOSEST, SCREENING) for run in starts]
+        best = min(starts, key=lambda run: run.value)
+        if n_starts > 1:
+            passes, seconds = np.sum([run.spent for run in starts], axis=0)
+            best = replace(best, history=(), before=(float(passes), float(seconds)))
         while width < k:
-            trained = [self._advanced(s, LOOSEST, SCREENING) for s in starts]
-            if 2 * width >= k:
-                best = min(trained, key=lambda run: run.value)
-                passes, seconds = np.sum([run.spent for run in trained], axis=0)
-                spent = float(passes), float(seconds)
-                trained = [replace(best, history=(), before=spent)]
             width = min(2 * width, k)
             part = self.first_sample(problem, width)
-            starts = [
-                replace(self.divided(run, part, width, alpha), before=run.spent)
-                for run in trained
-            ]
-        return starts[0]
+            best = replace(self.divided(best, part, width, alpha), before=best.spent)
+            if width < k:
+                best = self._advanced(best, LOOSEST, SCREENING)
+        return best
 
     def random_start(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
         network = problem.network(k, alpha)

@@ -73,7 +73,7 @@ def test_alpha_and_width_are_then_chosen_on_a_sample(wide, small_matrices, monke
     from sksoftnewton import _selection
 
     monkeypatch.setattr(_selection, "WIDE", 100)
-    monkeypatch.setattr(_selection, "WIDE_SELECTION_ROWS", 90)
+    monkeypatch.setattr(_selection, "FEW_SELECTION_ROWS", 90)
     fitted = TwoLayerSoftmaxRegressor(random_state=0).fit(*wide)
     assert fitted.history_["n_rows"][-1] == 400
     assert fitted.score(*wide) > 0.1

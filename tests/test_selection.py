@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes, make_friedman1
 from sklearn.linear_model import RidgeCV
 
-from sksoftnewton import TwoLayerSoftmaxRegressor, _selection
+from sksoftnewton import TwoLayerSoftmaxRegressor, _evidence, _selection
 
 
 def auto(**kwargs):
@@ -89,10 +89,19 @@ def test_number_of_starts():
     X, y = load_diabetes(return_X_y=True)
     model = auto(n_hidden=4, n_init=5).fit(X, y)
     path = model.width_path_
-    random = path["start"] == "grown"
+    random = path["start"] == "random"
     assert random.sum() == 5
     evidence = path["log_evidence"][random]
     assert_allclose(evidence[path["kept"][random]], evidence.max())
+
+
+def test_a_width_too_large_for_an_evidence_is_chosen_for_on_fewer_rows(monkeypatch):
+    X, y = make_friedman1(400, noise=1.0, random_state=0)
+    monkeypatch.setattr(_evidence, "LARGEST_MATRIX", 50)
+    monkeypatch.setattr(_selection, "FEW_SELECTION_ROWS", 50)
+    model = auto(n_hidden=8).fit(X, y)
+    assert set(model.width_path_["n_rows"]) == {50}
+    assert model.status_ == "converged"
 
 
 def test_many_rows_are_searched_on_a_sample(monkeypatch, friedman):
@@ -147,3 +156,14 @@ def test_other_activations_choose_too(activation):
     model = auto(output_activation=activation).fit(X[:300], y[:300])
     assert model.score(X[300:], y[300:]) > 0.9
     assert_allclose(np.sqrt(model.noise_variance_), 0.03, rtol=0.3)
+
+
+def test_wide_starts_of_large_problems_are_grown(capsys):
+    X, y = make_friedman1(6000, noise=1.0, random_state=0)
+    model = auto(n_hidden=20, alpha=1e-3, verbose=True).fit(X, y)
+    titles = [row for row in capsys.readouterr().out.splitlines() if "units" in row]
+    widths = [int(title.split()[0]) for title in titles]
+    assert widths == sorted(widths) and set(widths) == {8, 16, 20}
+    assert model.width_path_["start"] == ["grown"]
+    small = auto(n_hidden=20, alpha=1e-3).fit(X[:500], y[:500])
+    assert small.width_path_["start"] == ["random"]

@@ -129,11 +129,12 @@ def ours(whole, k, alpha, seed, theta=None):
         part = trainer.first_sample(whole, k)
         start = Run(part, part.network(k, (alpha, alpha)), theta)
     run = trainer.finished(trainer.on_growing_samples(start, whole))
-    # Passes are on the account of the history, one row for each traced point.
+    # Passes are on the account of the history; starts that were not kept have none.
     counted = [row["passes"] for row in run.history]
+    kept = trace.rows[-len(counted) :]
     trace.rows = [
         (seconds, passes, point)
-        for (seconds, _, point), passes in zip(trace.rows, counted, strict=False)
+        for (seconds, _, point), passes in zip(kept, counted, strict=True)
     ]
     return trace
 
