@@ -137,6 +137,7 @@ class TwoLayerSoftmaxRegressor(
         One entry per width, start and set of features that was tried:
         ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
         features", "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
+        ``log_prior`` (of width and features; the sum of both decides),
         ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
         width, or features left out for good).
     loss_ : float
@@ -145,7 +146,7 @@ class TwoLayerSoftmaxRegressor(
         F, at the penalties of the moment, after each iteration that used all rows.
     history_ : dict of ndarrays
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
-        ``n_rows`` in use, ``sketch_size`` (0: the matrix is exact), ``n_cg``
+        ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
         one value and gradient over all rows) and ``time`` (s).
     n_iter_ : int

@@ -278,6 +278,7 @@ def _summary(run: Run) -> dict[str, Any]:
     return {
         "n_rows": run.network.rows.n_rows,
         "log_evidence": posterior.log_evidence() if posterior else np.nan,
+        "log_prior": run.log_prior,
         "effective_dof": posterior.dof if posterior else np.nan,
         "loss": run.value,
     }

@@ -108,7 +108,13 @@ class Run:
 
     @property
     def score(self) -> float:
-        """Log posterior probability of width and features, up to a constant.
+        """Log posterior probability of width and features, up to a constant."""
+        assert self.posterior is not None
+        return self.posterior.log_evidence() + self.log_prior
+
+    @property
+    def log_prior(self) -> float:
+        """Log prior probability of width and features, up to a constant.
 
         The prior of the width is Poisson(1), P(k) ∝ 1/k! (the usual one for the
         number of components of a mixture): the 1/k! cancels the k! equivalent
@@ -118,13 +124,11 @@ class Run:
         probability, so that many candidates do not make a chance find likely (Scott
         & Berger 2010). One unit is a constant and uses none.
         """
-        assert self.posterior is not None
         k = self.network.n_hidden
         D = self.problem.n_features_in
         used = self.problem.n_features if k > 1 else 0
         n_sets = lgamma(D + 1) - lgamma(used + 1) - lgamma(D - used + 1)
-        prior = -lgamma(k + 1) - n_sets - log(D + 1)
-        return self.posterior.log_evidence() + prior
+        return -lgamma(k + 1) - n_sets - log(D + 1)
 
     @property
     def spent(self) -> tuple[float, float]:

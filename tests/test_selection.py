@@ -64,6 +64,12 @@ def test_path_holds_every_width_and_start(friedman):
         for width in np.unique(path["n_hidden"][here]):
             assert path["kept"][here & (path["n_hidden"] == width)].sum() == 1
     assert set(path["start"]) == {"random", "split", "fewer features"}
+    # P(k) ∝ 1/k!, and 1/11 for each number of features of which 252 sets have five.
+    prior = {(1, 10): 1 / 11, (2, 10): 1 / 22, (4, 5): 1 / (24 * 11 * 252)}
+    for (k, n_features), probability in prior.items():
+        here = (path["n_hidden"] == k) & (path["n_features"] == n_features)
+        assert here.any()
+        assert_allclose(np.exp(path["log_prior"][here]), probability)
     kept = path["kept"] & (path["n_hidden"] == model.n_hidden_)
     best = path["log_evidence"][kept & (path["n_features"] == 5)].max()
     assert abs(best - model.log_evidence_) < 5

@@ -1,0 +1,235 @@
+"""How a fit went, iteration by iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sksoftnewton.plotting._common import (
+    BLUE,
+    GREEN,
+    VERMILLION,
+    Array,
+    check_matplotlib,
+    check_model,
+    stacked_axes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+X_LABELS = {
+    "iteration": "iteration",
+    "passes": "work, in passes over all rows",
+    "time": "time (s)",
+}
+# A loss that falls by less than this factor gets round numbers instead of powers of
+# ten on its axis.
+FACTOR_FOR_POWERS = 10.0
+
+
+class ConvergenceDisplay:
+    """Objective, gradient and rows in use during a fit.
+
+    Three panels share their horizontal axis: the objective F, the norm of its
+    gradient, and the number of rows that both were computed from, with how the
+    Newton matrix was made. Values on a sample of the rows are not those of the
+    whole data: this part of a fit is shaded, and lines are broken where rows were
+    added. With ``alpha="auto"`` F itself changes whenever alpha is updated, so that
+    it may rise.
+
+    Only the network that is kept is shown, from its start on; other widths, starts
+    and sets of features are in `EvidenceDisplay`.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_iter,)
+        Position of each iteration.
+    history : dict of ndarrays of shape (n_iter,)
+        ``loss``, ``gradient_norm``, ``n_rows``, ``sketch_size`` and ``n_cg`` as in
+        ``history_`` of `TwoLayerSoftmaxRegressor`.
+    n_samples : int
+        Number of all rows.
+    xlabel : str, default="iteration"
+
+    Attributes
+    ----------
+    loss_, gradient_norm_ : matplotlib Line2D
+    n_rows_, sketch_size_ : matplotlib Line2D
+    exact_, diagonal_ : matplotlib Line2D
+        Iterations with the exact matrix, and with no more than its diagonal.
+    samples_ : list of matplotlib artists
+        The shading of iterations on a sample; empty if there are none.
+    ax_ : ndarray of three matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sksoftnewton import TwoLayerSoftmaxRegressor
+    >>> from sksoftnewton.plotting import ConvergenceDisplay
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
+    >>> display = ConvergenceDisplay.from_estimator(model)
+    """
+
+    ax_: Any
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self,
+        *,
+        x: Array,
+        history: dict[str, Array],
+        n_samples: int,
+        xlabel: str = "iteration",
+    ) -> None:
+        self.x = x
+        self.history = history
+        self.n_samples = n_samples
+        self.xlabel = xlabel
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, x: str = "iteration", ax: Any = None
+    ) -> ConvergenceDisplay:
+        """Draw the history of a fitted model.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSoftmaxRegressor
+        x : {"iteration", "passes", "time"}, default="iteration"
+            The horizontal axis. Passes count all work, in units of one value and
+            gradient over all rows.
+        ax : sequence of three matplotlib Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : ConvergenceDisplay
+        """
+        if x not in X_LABELS:
+            raise ValueError(f"x={x!r} is not one of {', '.join(X_LABELS)}.")
+        model = check_model(estimator, cls)
+        history = model.history_
+        # A fit that was stopped has seen samples only, but is judged on all rows.
+        n_samples = max(history["n_rows"].max(), model.width_path_["n_rows"].max())
+        display = cls(
+            x=np.arange(1, model.n_iter_ + 1) if x == "iteration" else history[x],
+            history=history,
+            n_samples=int(n_samples),
+            xlabel=X_LABELS[x],
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> ConvergenceDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : sequence of three matplotlib Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        self : ConvergenceDisplay
+        """
+        check_matplotlib(self)
+        self.ax_ = stacked_axes(ax, 3, height=6.4)
+        self.figure_ = self.ax_[0].figure
+        style = {"marker": "o", "markersize": 4, "color": BLUE}
+        for panel, name in zip(self.ax_, ("loss", "gradient_norm"), strict=False):
+            (line,) = panel.plot(*self._broken(self.history[name]), **style)
+            setattr(self, f"{name}_", line)
+        self._plot_rows(self.ax_[2])
+        self._shade_samples()
+        for panel, label in zip(
+            self.ax_, ("objective F", "norm of the gradient", "rows"), strict=True
+        ):
+            panel.set(yscale="log", ylabel=label)
+            panel.grid(alpha=0.3)
+        _round_ticks(self.ax_[0], self.history["loss"])
+        self.ax_[2].set_xlabel(self.xlabel)
+        return self
+
+    def _broken(self, y: Array) -> tuple[Array, Array]:
+        """A line that ends where rows are added: what follows is another function."""
+        ends = np.flatnonzero(np.diff(self.history["n_rows"])) + 1
+        return np.insert(self.x, ends, self.x[ends]), np.insert(y, ends, np.nan)
+
+    def _plot_rows(self, panel: Axes) -> None:
+        n_rows, size = self.history["n_rows"], self.history["sketch_size"]
+        sketched = size > 0
+        no_matrix = ~sketched & (self.history["n_cg"] > 0)
+        (self.n_rows_,) = panel.plot(
+            self.x, n_rows, color=BLUE, drawstyle="steps-pre", label="in use"
+        )
+        (self.sketch_size_,) = panel.plot(
+            self.x,
+            np.where(sketched, size, np.nan),
+            "s",
+            color=VERMILLION,
+            markersize=4,
+            label="in the sketch of the matrix",
+        )
+        (self.exact_,) = panel.plot(
+            self.x,
+            np.where(sketched | no_matrix, np.nan, n_rows),
+            "D",
+            color=GREEN,
+            markersize=5,
+            label="exact matrix",
+        )
+        (self.diagonal_,) = panel.plot(
+            self.x,
+            np.where(no_matrix, n_rows, np.nan),
+            "x",
+            color=VERMILLION,
+            label="diagonal of the matrix",
+        )
+        lines = (self.n_rows_, self.sketch_size_, self.exact_, self.diagonal_)
+        handles = [line for line in lines if np.isfinite(line.get_ydata()).any()]
+        # Above the panel: inside, it would hide marks of some fits wherever it is.
+        panel.legend(
+            handles=handles,
+            loc="lower left",
+            bbox_to_anchor=(0, 1),
+            borderaxespad=0,
+            ncols=4,
+            frameon=False,
+            fontsize="small",
+        )
+        smallest = min(n_rows.min(), size[sketched].min(initial=n_rows.min()))
+        # Data limits, unlike limits of the view, are shared with other axes.
+        low, high = _whole_decades(smallest, n_rows.max())
+        panel.update_datalim([(self.x[0], low), (self.x[0], high)])
+        panel.margins(y=0)
+
+    def _shade_samples(self) -> None:
+        on_sample = self.x[self.history["n_rows"] < self.n_samples]
+        self.samples_ = []
+        if not len(on_sample):
+            return
+        for panel in self.ax_:
+            span = panel.axvspan(0, on_sample[-1], color="0.9", lw=0, zorder=0)
+            self.samples_.append(span)
+        self.samples_[0].set_label("on a sample of the rows")
+        self.ax_[0].legend(handles=self.samples_[:1])
+
+
+def _whole_decades(low: float, high: float) -> tuple[float, float]:
+    """Powers of ten around the data: the marks at both ends of a log axis."""
+    return 10 ** np.floor(np.log10(low / 1.3)), 10 ** np.ceil(np.log10(1.3 * high))
+
+
+def _round_ticks(panel: Axes, loss: Array) -> None:
+    """Ticks for a log axis that is too short for powers of ten."""
+    if loss.max() >= FACTOR_FOR_POWERS * loss.min():
+        return
+    from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+
+    panel.yaxis.set_major_locator(MaxNLocator(5))
+    panel.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
+    panel.yaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,214 @@
+"""A prediction and how sure it is, along one feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.stats import norm
+from sklearn.utils import check_consistent_length
+
+from sksoftnewton._regressor import TwoLayerSoftmaxRegressor
+from sksoftnewton.plotting._common import (
+    BLUE,
+    Array,
+    at_median,
+    check_dense,
+    check_matplotlib,
+    check_model,
+    check_output,
+    feature_index,
+    feature_name,
+    grid_over,
+    nameless,
+    one_axes,
+    others_at_median,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+
+class PredictionIntervalDisplay:
+    """Prediction with an interval for new observations, along one feature.
+
+    The other features are held at their medians. Data are drawn as they are, so
+    with several features they differ from the curve in the other features as well:
+    how many of them lie within the band says nothing of its coverage then.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (grid_resolution,)
+        Values of the feature.
+    prediction, lower, upper : ndarrays of shape (grid_resolution,)
+    level : float
+        Probability that a new observation lies between ``lower`` and ``upper``.
+    data : pair of ndarrays of shape (n_samples,), default=None
+        Values of the feature and of the target.
+    xlabel : str, default="feature"
+    data_label : str, default="data"
+
+    Attributes
+    ----------
+    line_ : matplotlib Line2D
+    band_ : matplotlib PolyCollection
+    points_ : matplotlib Line2D or None
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sksoftnewton import TwoLayerSoftmaxRegressor
+    >>> from sksoftnewton.plotting import PredictionIntervalDisplay
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    >>> model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
+    >>> display = PredictionIntervalDisplay.from_estimator(model, X, y, feature="bmi")
+    """
+
+    ax_: Axes
+    figure_: Figure | SubFigure
+
+    def __init__(
+        self,
+        *,
+        grid: Array,
+        prediction: Array,
+        lower: Array,
+        upper: Array,
+        level: float,
+        data: tuple[Array, Array] | None = None,
+        xlabel: str = "feature",
+        data_label: str = "data",
+    ) -> None:
+        self.grid = grid
+        self.prediction = prediction
+        self.lower = lower
+        self.upper = upper
+        self.level = level
+        self.data = data
+        self.xlabel = xlabel
+        self.data_label = data_label
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        feature: int | str = 0,
+        output: int | None = None,
+        level: float = 0.95,
+        grid_resolution: int = 200,
+        ax: Axes | None = None,
+    ) -> PredictionIntervalDisplay:
+        """Predict along one feature and draw.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSoftmaxRegressor
+        X : array-like of shape (n_samples, n_features)
+            Gives the range of the feature and the medians of the others.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Targets, drawn as points.
+        feature : int or str, default=0
+            Index or name of the feature.
+        output : int, default=None
+            Which of several outputs is shown; not needed for one.
+        level : float, default=0.95
+            Probability of the interval, whose ends are normal quantiles.
+        grid_resolution : int, default=200
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        display : PredictionIntervalDisplay
+        """
+        model = check_model(estimator, cls)
+        if not 0 < level < 1:
+            raise ValueError(f"level={level!r} is not between 0 and 1.")
+        output = check_output(model, output)
+        index = feature_index(model, feature)
+        dense = check_dense(model, X)
+        grid = grid_over(model, dense, index, grid_resolution)
+        rows = at_median(dense, {index: grid})
+        mean, std = nameless(model).predict(rows, return_std=True)
+        mean, std = _column(mean, output), _column(std, output)
+        half = norm.ppf((1 + level) / 2) * std
+        others = "" if model.n_features_in_ == 1 else " (other features as observed)"
+        display = cls(
+            grid=grid,
+            prediction=mean,
+            lower=mean - half,
+            upper=mean + half,
+            level=level,
+            data=None
+            if y is None
+            else (dense[:, index], _targets(model, X, y, output)),
+            xlabel=feature_name(model, index) + others_at_median(model, 1),
+            data_label="data" + others,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax: Axes | None = None) -> PredictionIntervalDisplay:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None: a new figure.
+
+        Returns
+        -------
+        self : PredictionIntervalDisplay
+        """
+        check_matplotlib(self)
+        self.ax_ = one_axes(ax)
+        self.figure_ = self.ax_.figure
+        self.points_ = None
+        if self.data is not None:
+            # Many points are drawn faintly, or they would be one dark cloud.
+            alpha = max(0.1, 0.6 * min(1.0, 1000 / len(self.data[0])))
+            (self.points_,) = self.ax_.plot(
+                *self.data, ".", color="0.3", alpha=alpha, mew=0, label=self.data_label
+            )
+        (self.line_,) = self.ax_.plot(
+            self.grid, self.prediction, color=BLUE, lw=2, label="prediction"
+        )
+        self.band_ = self.ax_.fill_between(
+            self.grid,
+            self.lower,
+            self.upper,
+            color=BLUE,
+            alpha=0.25,
+            lw=0,
+            label=f"{100 * self.level:g} % of new observations",
+        )
+        for end in (self.lower, self.upper):
+            self.ax_.plot(self.grid, end, "--", color=BLUE, lw=0.8)
+        self.ax_.set(xlabel=self.xlabel, ylabel="target")
+        for handle in self.ax_.legend().legend_handles:
+            if handle is not None and handle.get_label() == self.data_label:
+                handle.set_alpha(0.6)
+        return self
+
+
+def _column(values: Array, output: int) -> Array:
+    return values if values.ndim == 1 else values[:, output]
+
+
+def _targets(model: TwoLayerSoftmaxRegressor, X: Any, y: Any, output: int) -> Array:
+    """The shown output's targets."""
+    check_consistent_length(X, y)
+    targets = np.asarray(y, dtype=np.float64)
+    columns = targets.reshape(len(targets), -1)
+    n_outputs = len(model.output_coef_)
+    if columns.shape[1] != n_outputs:
+        raise ValueError(
+            f"y has shape {targets.shape}; the model has {n_outputs} output"
+            f"{'s' if n_outputs > 1 else ''}."
+        )
+    return columns[:, output]
