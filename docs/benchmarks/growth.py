@@ -122,8 +122,9 @@ def main():
         found = [measured(case) for case in cases]
         results[title] = sizes, np.array([f["seconds"] for f in found])
         slope, _ = exponent(*results[title])
-        fixed = {k: v for k, v in cases[0].items() if k != key}
-        print(f"Against {title} ({fixed}): exponent {slope:.1f}\n")
+        fixed = [(cases[0][names[t]], t) for t in names if names[t] in cases[0]]
+        held = ", ".join(f"{value:,} {t}" for value, t in fixed if t != title)
+        print(f"Against {title}, with {held}; fitted exponent {slope:.1f}:\n")
         table(
             [title, "CPU s", "passes", "MB beyond the data", "converged"],
             [
