@@ -195,10 +195,9 @@ class Trainer:
         """
         width = WIDE if self.grows(problem, k) else k
         part = self.first_sample(problem, width)
-        plenty = (
-            problem.rows.n_rows >= ROWS_FOR_SEVERAL * problem.network(k, alpha).n_params
-        )
-        n_starts = SEVERAL if plenty and width > 1 else 1
+        cheap = ROWS_FOR_SEVERAL * problem.network(k, alpha).n_params
+        sampled = part is not problem and problem.rows.n_rows >= cheap
+        n_starts = SEVERAL if sampled and width > 1 else 1
         starts = [self.random_start(part, width, alpha) for _ in range(n_starts)]
         if width < k or n_starts > 1:
             starts = [self._advanced(run, LOOSEST, SCREENING) for run in starts]

@@ -204,7 +204,7 @@ def test_scores_use_sample_weights():
         ({}, 11_000),  # chosen on fewer rows
     ],
 )
-@pytest.mark.parametrize("stop_at", [1, 2, 14])
+@pytest.mark.parametrize("stop_at", [1, 2, 10])
 def test_a_stopped_fit_is_usable(parameters, n, stop_at):
     X, y = friedman(n)
     recorder = Recorder(stop_at)
