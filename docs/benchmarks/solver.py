@@ -12,11 +12,13 @@ Prints tables, writes docs/figures/solver.png:
 import argparse
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 from common import COLOURS, axes, diamonds, friedman, header, problem, save, table
 from scipy.optimize import minimize as scipy_minimize
 
+from sksoftnewton import _quasi_newton
 from sksoftnewton._monitor import Monitor
 from sksoftnewton._newton import minimize, small_decrease
 from sksoftnewton._problem import single_threaded_blas
@@ -32,7 +34,7 @@ PROBLEMS = {
     "Friedman 1, 1,000,000": (lambda: friedman(1_000_000), 8, 1e-4),
 }
 LIMIT = 80.0  # CPU seconds
-POINTS = 60  # of each trace at which the objective is evaluated
+POINTS = 150  # of each trace at which the objective is evaluated
 
 
 class EnoughError(Exception):
@@ -101,18 +103,64 @@ def levenberg_marquardt(network, theta):
     return trace
 
 
+class Steps(Monitor):
+    """Hears of every step: one an iteration, or many with one sketch.
+
+    Attributes
+    ----------
+    iterations : list of lists of (CPU seconds, parameters), for the final width
+    """
+
+    def __init__(self, n_params):
+        super().__init__()
+        self.n_params = n_params
+        self.began = time.process_time()
+        self.iterations, self.steps = [], []
+
+    def step(self, theta):
+        self.steps.append((time.process_time() - self.began, theta))
+
+    def after(self, point, row):
+        if not self.steps:
+            self.step(point.theta)
+        if len(point.theta) == self.n_params:
+            self.iterations.append(self.steps)
+        self.steps = []
+        return super().after(point, row)
+
+    def traced(self, history, n_rows):
+        """A trace of the iterations in the history of a run."""
+        trace = Trace()
+        kept = self.iterations[-len(history) :]
+        for steps, row in zip(kept, history, strict=True):
+            share = row["n_rows"] / n_rows
+            for left, (seconds, theta) in enumerate(reversed(steps)):
+                trace.rows.append((seconds, row["passes"] - left * share, theta))
+        trace.rows.sort(key=lambda entry: entry[0])
+        return trace
+
+
+@contextmanager
+def each_step_told(steps):
+    """Quasi-Newton steps are no iterations of their own: hear of them as well."""
+    search = _quasi_newton._Search
+
+    class Told(search):
+        def run(self):
+            super().run()
+            steps.step(self.point.theta)
+
+    _quasi_newton._Search = Told
+    try:
+        yield
+    finally:
+        _quasi_newton._Search = search
+
+
 def ours(whole, k, alpha, seed, theta=None):
     """As the estimator does it with n_init=1 and given width and alpha."""
     rng = np.random.default_rng(seed)
-    trace = Trace()
-    n_params = whole.network(k, (alpha, alpha)).n_params
-
-    class Tracing(Monitor):
-        def after(self, point, row):
-            if len(point.theta) == n_params:
-                trace.add(point.theta, np.nan)
-            return super().after(point, row)
-
+    steps = Steps(whole.network(k, (alpha, alpha)).n_params)
     settings = Settings(
         n_hidden=k,
         alpha=(alpha, alpha),
@@ -120,23 +168,17 @@ def ours(whole, k, alpha, seed, theta=None):
         sketch=Sketch(),
         tol=1e-4,
         max_iter=200,
-        monitor=Tracing(),
+        monitor=steps,
     )
     trainer = Trainer(settings, whole.rows.n_rows, rng)
-    if theta is None:
-        start = trainer.grown_start(whole, k, (alpha, alpha))
-    else:
-        part = trainer.first_sample(whole, k)
-        start = Run(part, part.network(k, (alpha, alpha)), theta)
-    run = trainer.finished(trainer.on_growing_samples(start, whole))
-    # Passes are on the account of the history; starts that were not kept have none.
-    counted = [row["passes"] for row in run.history]
-    kept = trace.rows[-len(counted) :]
-    trace.rows = [
-        (seconds, passes, point)
-        for (seconds, _, point), passes in zip(kept, counted, strict=True)
-    ]
-    return trace
+    with each_step_told(steps):
+        if theta is None:
+            start = trainer.grown_start(whole, k, (alpha, alpha))
+        else:
+            part = trainer.first_sample(whole, k)
+            start = Run(part, part.network(k, (alpha, alpha)), theta)
+        run = trainer.finished(trainer.on_growing_samples(start, whole))
+    return steps.traced(run.history, whole.rows.n_rows)
 
 
 def evaluated(trace, network):
