@@ -72,7 +72,7 @@ def test_without_a_matrix_there_is_no_evidence_and_no_deviation(wide, small_matr
 def test_alpha_and_width_are_then_chosen_on_a_sample(wide, small_matrices, monkeypatch):
     from sksoftnewton import _selection
 
-    monkeypatch.setattr(_selection, "WIDE", 100)
+    monkeypatch.setattr(_selection, "MANY_FEATURES", 100)
     monkeypatch.setattr(_selection, "FEW_SELECTION_ROWS", 90)
     fitted = TwoLayerSoftmaxRegressor(random_state=0).fit(*wide)
     assert fitted.history_["n_rows"][-1] == 400
