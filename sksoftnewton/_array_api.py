@@ -40,7 +40,11 @@ class Place:
 
 def to_numpy(array: Any) -> Any:
     """An array of another library as a NumPy array; anything else as it is."""
-    if array is None or Place(array).is_numpy:
+    if array is None or np.isscalar(array):
+        return array
+    if hasattr(array, "detach"):  # a tensor that may require a gradient
+        array = array.detach()
+    if Place(array).is_numpy:
         return array
     return move_to(array, xp=np, device="cpu")
 

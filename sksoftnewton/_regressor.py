@@ -324,7 +324,7 @@ class TwoLayerSoftmaxRegressor(
             if previous is None:
                 run = search.best()
             else:
-                first, second = to_numpy(self.alpha_)
+                first, second = np.asarray(to_numpy(self.alpha_))
                 run = search.best_from(previous, (float(first), float(second)))
             fitted = results(search, run, data.dtype, place)
 
@@ -365,7 +365,7 @@ class TwoLayerSoftmaxRegressor(
             raise ValueError(
                 "return_std=True is not available: the covariance of the parameters "
                 f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
-                "would be too large a matrix."
+                "would be too large a matrix, or the fit has not ended yet."
             )
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
@@ -421,7 +421,8 @@ class TwoLayerSoftmaxRegressor(
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
-        first, intercept, second = map(to_numpy, layers)
+        # Also where they are tensors and the dispatch is off by now.
+        first, intercept, second = (np.asarray(to_numpy(layer)) for layer in layers)
         return first, intercept, second
 
     def _memberships(self, X: Any) -> Array:
@@ -452,7 +453,7 @@ class TwoLayerSoftmaxRegressor(
         output_weights = None
         if self.output_weights is not None:
             output_weights = check_output_weights(
-                self.output_weights, n_outputs, n_hidden
+                to_numpy(self.output_weights), n_outputs, n_hidden
             )
             n_hidden = output_weights.shape[1]
         if n_hidden is None and alpha is not None and min(alpha) == 0:
@@ -487,6 +488,7 @@ class TwoLayerSoftmaxRegressor(
             self._init_callback_context(max_subtasks=None),
             {"X": X, "y": y, "metadata": metadata},
             lambda problem, network, theta: {
+                "feature_names_in_": None,  # not those of a fit before
                 **of_the_data,
                 **network_results(problem, network, theta, dtype, place),
             },

@@ -104,4 +104,4 @@ def warn_of_failure(run: Run, max_iter: int) -> None:
         )
     else:
         return
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)

@@ -72,7 +72,7 @@ class Search:
             with self.settings.monitor.task("convergence"):
                 return self._refined(run)
         except Stopped as stopped:
-            return self._stopped(self._best_so_far or stopped.run)
+            return self._stopped(self._better(stopped.run, self._best_so_far))
 
     def _chosen(self) -> Run:
         """The best network on as many rows as a choice needs."""
@@ -105,10 +105,24 @@ class Search:
 
     def remember(self, run: Run) -> None:
         """Keep a trained network that would be the result if the user stopped now."""
-        best = self._best_so_far
-        same_alpha = best is None or best.network.alpha == run.network.alpha
-        if best is None or _worth(run, same_alpha) > _worth(best, same_alpha):
-            self._best_so_far = run
+        self._best_so_far = self._better(run, self._best_so_far)
+
+    def _better(self, run: Run, best: Run | None) -> Run:
+        """The one to keep: the best, unless a run on the same rows is better.
+
+        By F where width and alpha are the same; else by the score, as the search does.
+        """
+        if best is None:
+            return run
+        if run.network.rows.n_rows != best.network.rows.n_rows:
+            return best
+        run = self.trainer.with_posterior(run.with_value())
+        same = run.network.alpha == best.network.alpha
+        same = same and run.network.n_hidden == best.network.n_hidden
+        if same or run.posterior is None or best.posterior is None:
+            return run if run.value < best.value else best
+        wider = run.network.n_hidden > best.network.n_hidden
+        return run if run.score > best.score + DECISIVE * wider else best
 
     def best_on(self, problem: Problem) -> Run:
         """The best network for the features of a problem."""
@@ -234,10 +248,16 @@ class Search:
 
     def _screened(self, starts: list[tuple[str, Start]], problem: Problem) -> Run:
         """Go on with the start that is best after a few iterations."""
-        screened = []
+        screened: list[tuple[str, Run, float]] = []
         for kind, start in starts:
             began = time.perf_counter()
-            run = self.trainer.screened(start())
+            try:
+                run = self.trainer.screened(start())
+            except Stopped as stopped:
+                run = stopped.run
+                for _, other, _ in screened:
+                    run = self._better(run, other)
+                raise Stopped(run) from None
             screened.append((kind, run, time.perf_counter() - began))
         first = self._kept(screened)
         began = time.perf_counter()

@@ -110,3 +110,21 @@ def test_callbacks_get_a_model_for_the_arrays_of_the_user(xp):
     model = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0)
     model.set_callbacks(monitor).fit(Xt, yt)
     assert monitor.get_logs().data[-1]["r2"] == pytest.approx(model.score(Xt, yt))
+
+
+def test_tensors_that_require_a_gradient_and_a_dispatch_that_is_off_later():
+    torch = pytest.importorskip("torch")
+    X, y = friedman()
+    Xt = torch.tensor(X, requires_grad=True)
+    model = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0)
+    expected = model.fit(X, y).predict(X)
+    close(model.fit(Xt, torch.asarray(y)).predict(Xt), expected)
+    with config_context(array_api_dispatch=False):
+        close(model.predict(X), expected)
+        model.set_params(warm_start=True).fit(X, y)
+
+
+def test_one_weight_for_all(xp):
+    X, y = map(xp.asarray, friedman())
+    model = TwoLayerSoftmaxRegressor(2, alpha=1e-3).fit(X, y, 2.0)
+    assert model.status_ == "converged"

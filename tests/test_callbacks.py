@@ -235,6 +235,46 @@ def test_a_search_that_is_stopped_has_the_best_network_so_far():
     assert model.score(X, y) > 0.5
 
 
+class GoodEnough(Recorder):
+    """Stops at the first model of an iteration with a high enough score."""
+
+    def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+        if context.task_name == "iteration":
+            self.score = fitted_estimator.score(X, y)
+            return self.score > 0.9
+        return False
+
+
+def test_a_search_returns_the_model_that_the_callback_was_content_with():
+    X, y = friedman(500)
+    callback = GoodEnough()
+    model = TwoLayerSoftmaxRegressor(random_state=0).set_callbacks(callback).fit(X, y)
+    assert model.score(X, y) == pytest.approx(callback.score)
+
+
+@pytest.mark.parametrize("stop_at", [11, 21])
+def test_starts_that_were_screened_are_not_lost(stop_at):
+    X, y = friedman()
+    model = TwoLayerSoftmaxRegressor(5, random_state=0)
+    model.set_callbacks(Recorder(stop_at)).fit(X, y)
+    assert model.score(X, y) > 0.9
+
+
+def test_a_stopped_search_prefers_wider_networks_only_by_the_evidence():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 5)), rng.normal(size=60)
+    model = TwoLayerSoftmaxRegressor(alpha=1e-5, random_state=0)
+    model.set_callbacks(Recorder(stop_after="2 units")).fit(X, y)
+    assert model.n_hidden_ == 1
+
+
+def test_callbacks_do_not_see_the_names_of_a_fit_before():
+    X, y = frames()
+    model = regressor().fit(X, y)
+    model.set_callbacks(ScoringMonitor(scoring="r2")).fit(X.to_numpy(), y)
+    assert not hasattr(model, "feature_names_in_")
+
+
 def test_warm_start_can_be_stopped():
     X, y = friedman()
     model = TwoLayerSoftmaxRegressor(3, alpha=1e-3, warm_start=True, random_state=0)

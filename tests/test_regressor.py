@@ -434,3 +434,10 @@ def test_negative_weights_and_nan_are_refused(small):
     X[3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         model().fit(X, Y)
+
+
+def test_the_warning_names_the_line_of_the_user(small):
+    X, Y, _ = small
+    with pytest.warns(ConvergenceWarning) as record:
+        model(max_iter=1).fit(X, Y)
+    assert record[0].filename == __file__
