@@ -91,9 +91,7 @@ class Search:
 
     def _refined(self, run: Run) -> Run:
         """Converged on all rows."""
-        if run.problem.rows.n_rows < self.problem.rows.n_rows:
-            whole = self.problem.with_features(run.problem.used)
-            run = self.trainer.moved(run, whole)
+        run = self.trainer.on_all_rows(run, self.problem)
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
@@ -270,7 +268,7 @@ class Search:
     def _kept(self, runs: list[tuple[str, Run, float]]) -> Run:
         """The best of several runs of one width: by F at one alpha, else evidence."""
         same_alpha = len({run.network.alpha for _, run, _ in runs}) == 1
-        best = max(runs, key=lambda r: _worth(r[1], same_alpha))
+        best = max(runs, key=lambda r: -r[1].value if same_alpha else r[1].score)
         for kind, run, seconds in runs:
             self.record(run, kind, seconds, run is best[1])
         return best[1]
@@ -286,11 +284,6 @@ class Search:
                 "kept": kept,
             }
         )
-
-
-def _worth(run: Run, same_alpha: bool) -> float:
-    """What makes a network better than others, with the same alpha or without."""
-    return -run.value if same_alpha else run.score
 
 
 def _summary(run: Run) -> dict[str, Any]:

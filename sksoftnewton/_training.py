@@ -274,10 +274,14 @@ class Trainer:
             width = min(2 * run.network.n_hidden, k)
             wider = self.divided(run, run.problem, width, run.network.alpha)
             run = replace(wider, history=run.history)
-        whole = problem.with_features(run.problem.used)
-        if run.problem.rows.n_rows < self.n_rows:
-            run = self.moved(run, whole)
+        run = self.on_all_rows(run, problem)
         return replace(self.with_posterior(run.with_value()), status=STOPPED)
+
+    def on_all_rows(self, run: Run, problem: Problem) -> Run:
+        """The run on all rows of a problem that its own is a sample of."""
+        if run.problem.rows.n_rows == problem.rows.n_rows:
+            return run
+        return self.moved(run, problem.with_features(run.problem.used))
 
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
