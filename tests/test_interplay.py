@@ -205,7 +205,7 @@ def test_transformed_target(friedman):
 
 def test_clone_keeps_parameters_and_nothing_else(friedman):
     X, y = friedman
-    model = TwoLayerSoftmaxRegressor(3, alpha=(1e-3, 1e-2)).fit(X, y)
+    model = TwoLayerSoftmaxRegressor(3, alpha=(1e-3, 1e-2), random_state=0).fit(X, y)
     copy = clone(model)
     assert copy.get_params() == model.get_params()
     assert not hasattr(copy, "hidden_coef_")
