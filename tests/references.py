@@ -43,7 +43,7 @@ def penalty_matrix(X, weight, penalty):
     return (X1.T * weight) @ X1 / weight.sum()
 
 
-def objective(X, Y, weight, A1, A2, h, alpha, penalty="weights", learned=True):
+def objective(X, Y, weight, A1, A2, h, alpha, *, penalty="weights", learned=True):
     """F exactly as documented, for standardised X and Y."""
     c = forward(X, A1, A2, h) - Y
     loss = (weight @ (c**2).sum(axis=1)) / (2 * weight.sum())

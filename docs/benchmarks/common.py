@@ -10,7 +10,7 @@ from sklearn.datasets import make_friedman1
 
 from sksoftnewton import __version__
 from sksoftnewton._activations import get_activation
-from sksoftnewton._problem import Problem
+from sksoftnewton._network.problem import Problem
 
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]

@@ -13,7 +13,7 @@ import numpy as np
 from common import friedman, header, problem, table
 from solver import LIMIT, levenberg_marquardt, ours
 
-from sksoftnewton._problem import single_threaded_blas
+from sksoftnewton._rows.threads import single_threaded_blas
 
 ROWS = 200, 1_000, 2_000, 3_000, 5_000, 20_000, 100_000
 UNITS = 4, 8, 16, 32

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from common import header, problem, table
 
-from sksoftnewton._problem import single_threaded_blas
+from sksoftnewton._rows.threads import single_threaded_blas
 
 REPEATS = 31
 

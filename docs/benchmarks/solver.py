@@ -10,6 +10,7 @@ Prints tables, writes docs/figures/solver.png:
 """
 
 import argparse
+import contextlib
 import sys
 import time
 from contextlib import contextmanager
@@ -18,12 +19,15 @@ import numpy as np
 from common import COLOURS, axes, diamonds, friedman, header, problem, save, table
 from scipy.optimize import minimize as scipy_minimize
 
-from sksoftnewton import _quasi_newton
-from sksoftnewton._monitor import Monitor
-from sksoftnewton._newton import minimize, small_decrease
-from sksoftnewton._problem import single_threaded_blas
-from sksoftnewton._regimes import NewtonSystems, Sketch
-from sksoftnewton._training import Run, Settings, Trainer
+from sksoftnewton._inference.monitor import Monitor
+from sksoftnewton._inference.run import Run, Settings
+from sksoftnewton._inference.starts import Starts
+from sksoftnewton._inference.trainer import Trainer
+from sksoftnewton._network.regimes import NewtonSystems, Sketch
+from sksoftnewton._rows.threads import single_threaded_blas
+from sksoftnewton._solver import quasi_newton
+from sksoftnewton._solver.newton import minimize
+from sksoftnewton._solver.rules import small_decrease
 
 # name: data, units, alpha
 PROBLEMS = {
@@ -74,7 +78,7 @@ def scipy_solver(method, network, theta):
     options = {"maxiter": 10_000, "gtol": 1e-9}
     if method == "L-BFGS-B":
         options |= {"maxfun": 100_000, "ftol": 1e-10, "maxcor": 20}
-    try:
+    with contextlib.suppress(EnoughError):
         scipy_minimize(
             value_and_gradient,
             theta,
@@ -84,8 +88,6 @@ def scipy_solver(method, network, theta):
             callback=callback,
             options=options,
         )
-    except EnoughError:
-        pass
     return trace
 
 
@@ -143,18 +145,18 @@ class Steps(Monitor):
 @contextmanager
 def each_step_told(steps):
     """Quasi-Newton steps are no iterations of their own: hear of them as well."""
-    search = _quasi_newton._Search
+    search = quasi_newton._Search
 
     class Told(search):
         def run(self):
             super().run()
             steps.step(self.point.theta)
 
-    _quasi_newton._Search = Told
+    quasi_newton._Search = Told
     try:
         yield
     finally:
-        _quasi_newton._Search = search
+        quasi_newton._Search = search
 
 
 def ours(whole, k, alpha, seed, theta=None):
@@ -171,13 +173,14 @@ def ours(whole, k, alpha, seed, theta=None):
         monitor=steps,
     )
     trainer = Trainer(settings, whole.rows.n_rows, rng)
+    starts = Starts(trainer, rng)
     with each_step_told(steps):
         if theta is None:
-            start = trainer.grown_start(whole, k, (alpha, alpha))
+            start = starts.grown(whole, k, (alpha, alpha))
         else:
-            part = trainer.first_sample(whole, k)
+            part = starts.first_sample(whole, k)
             start = Run(part, part.network(k, (alpha, alpha)), theta)
-        run = trainer.finished(trainer.on_growing_samples(start, whole))
+        run = trainer.finished(starts.on_growing_samples(start, whole))
     return steps.traced(run.history, whole.rows.n_rows)
 
 

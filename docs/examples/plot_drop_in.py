@@ -63,8 +63,8 @@ for name, model in models.items():
     print(f"{name:32} R² {score:.3f} on {len(y_test)} diamonds held out")
 
 chosen = models["two-layer softmax"][-1].n_hidden_
-best = models["two-layer softmax, grid search"].best_params_
-print(f"units: {chosen} by the evidence, {list(best.values())[0]} by the grid search")
+(best,) = models["two-layer softmax, grid search"].best_params_.values()
+print(f"units: {chosen} by the evidence, {best} by the grid search")
 
 # %%
 # The defaults are not at their best here, and there is a reason: the evidence takes the

@@ -6,19 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sksoftnewton.plotting._common import (
-    BLUE,
-    GREEN,
-    VERMILLION,
-    Array,
-    check_matplotlib,
-    check_model,
-    stacked_axes,
-)
+from sksoftnewton.plotting._base import BLUE, GREEN, VERMILLION, Display
+from sksoftnewton.plotting._data import Array, Flags, check_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 X_LABELS = {
     "iteration": "iteration",
@@ -30,7 +22,7 @@ X_LABELS = {
 FACTOR_FOR_POWERS = 10.0
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(Display):
     """Objective, gradient and rows in use during a fit.
 
     Three panels share their horizontal axis: the objective F, the norm of its
@@ -75,8 +67,8 @@ class ConvergenceDisplay:
     >>> display = ConvergenceDisplay.from_estimator(model)
     """
 
-    ax_: Any
-    figure_: Figure | SubFigure
+    _n_panels = 3
+    _height = 6.4
 
     def __init__(
         self,
@@ -124,21 +116,7 @@ class ConvergenceDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> ConvergenceDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : sequence of three matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        self : ConvergenceDisplay
-        """
-        check_matplotlib(self)
-        self.ax_ = stacked_axes(ax, 3, height=6.4)
-        self.figure_ = self.ax_[0].figure
+    def _draw(self) -> None:
         style = {"marker": "o", "markersize": 4, "color": BLUE}
         for panel, name in zip(self.ax_, ("loss", "gradient_norm"), strict=False):
             (line,) = panel.plot(*self._broken(self.history[name]), **style)
@@ -152,7 +130,6 @@ class ConvergenceDisplay:
             panel.grid(alpha=0.3)
         _round_ticks(self.ax_[0], self.history["loss"])
         self.ax_[2].set_xlabel(self.xlabel)
-        return self
 
     def _broken(self, y: Array) -> tuple[Array, Array]:
         """A line that ends where rows are added: what follows is another function."""
@@ -163,32 +140,31 @@ class ConvergenceDisplay:
         n_rows, size = self.history["n_rows"], self.history["sketch_size"]
         sketched = size > 0
         no_matrix = ~sketched & (self.history["n_cg"] > 0)
+        exact = ~sketched & ~no_matrix
         (self.n_rows_,) = panel.plot(
             self.x, n_rows, color=BLUE, drawstyle="steps-pre", label="in use"
         )
-        (self.sketch_size_,) = panel.plot(
-            self.x,
-            np.where(sketched, size, np.nan),
-            "s",
-            color=VERMILLION,
-            markersize=4,
-            label="in the sketch of the matrix",
-        )
-        (self.exact_,) = panel.plot(
-            self.x,
-            np.where(sketched | no_matrix, np.nan, n_rows),
-            "D",
-            color=GREEN,
-            markersize=5,
-            label="exact matrix",
-        )
-        (self.diagonal_,) = panel.plot(
-            self.x,
-            np.where(no_matrix, n_rows, np.nan),
-            "x",
-            color=VERMILLION,
-            label="diagonal of the matrix",
-        )
+        look = {"color": VERMILLION, "label": "in the sketch of the matrix"}
+        self.sketch_size_ = self._marks(panel, size, sketched, "s", ms=4, **look)
+        look = {"color": GREEN, "label": "exact matrix"}
+        self.exact_ = self._marks(panel, n_rows, exact, "D", ms=5, **look)
+        look = {"color": VERMILLION, "label": "diagonal of the matrix"}
+        self.diagonal_ = self._marks(panel, n_rows, no_matrix, "x", **look)
+        self._legend_of_rows(panel)
+        smallest = min(n_rows.min(), size[sketched].min(initial=n_rows.min()))
+        # Data limits, unlike limits of the view, are shared with other axes.
+        low, high = _whole_decades(smallest, n_rows.max())
+        panel.update_datalim([(self.x[0], low), (self.x[0], high)])
+        panel.margins(y=0)
+
+    def _marks(
+        self, panel: Axes, y: Array, where: Flags, marker: str, **look: Any
+    ) -> Any:
+        """The line of marks at the iterations ``where``."""
+        (line,) = panel.plot(self.x, np.where(where, y, np.nan), marker, **look)
+        return line
+
+    def _legend_of_rows(self, panel: Axes) -> None:
         lines = (self.n_rows_, self.sketch_size_, self.exact_, self.diagonal_)
         handles = [line for line in lines if np.isfinite(line.get_ydata()).any()]
         # Above the panel: inside, it would hide marks of some fits wherever it is.
@@ -201,11 +177,6 @@ class ConvergenceDisplay:
             frameon=False,
             fontsize="small",
         )
-        smallest = min(n_rows.min(), size[sketched].min(initial=n_rows.min()))
-        # Data limits, unlike limits of the view, are shared with other axes.
-        low, high = _whole_decades(smallest, n_rows.max())
-        panel.update_datalim([(self.x[0], low), (self.x[0], high)])
-        panel.margins(y=0)
 
     def _shade_samples(self) -> None:
         on_sample = self.x[self.history["n_rows"] < self.n_samples]

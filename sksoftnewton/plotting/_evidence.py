@@ -7,26 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._selection import DECISIVE
-from sksoftnewton.plotting._common import (
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILLION,
-    Array,
-    check_matplotlib,
-    check_model,
-    stacked_axes,
-)
+from sksoftnewton._inference.candidates import DECISIVE
+from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
+from sksoftnewton.plotting._data import Array, Flags, check_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
-
-Flags = NDArray[np.bool_]
 
 
-class EvidenceDisplay:
+class EvidenceDisplay(Display):
     """Log evidence and effective number of parameters against the width.
 
     The upper panel shows what networks are compared by: log evidence + log prior of
@@ -74,8 +63,9 @@ class EvidenceDisplay:
     kept_: list[Any]
     effective_dof_: list[Any]
     chosen_: list[Any]
-    ax_: Any
-    figure_: Figure | SubFigure
+
+    _n_panels = 2
+    _height = 6.0
 
     def __init__(
         self,
@@ -122,27 +112,12 @@ class EvidenceDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax: Any = None) -> EvidenceDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : sequence of two matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        self : EvidenceDisplay
-        """
-        check_matplotlib(self)
-        self.ax_ = stacked_axes(ax, 2, height=6.0)
-        self.figure_ = self.ax_[0].figure
+    def _draw(self) -> None:
         self._plot_candidates(self.ax_[0])
         self._plot_kept()
         self._plot_n_params(self.ax_[1])
         self._mark_chosen()
         self._label()
-        return self
 
     # -- parts of the picture ------------------------------------------------------
 

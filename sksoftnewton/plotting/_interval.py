@@ -8,29 +8,26 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.utils import check_consistent_length
 
-from sksoftnewton._regressor import TwoLayerSoftmaxRegressor
-from sksoftnewton.plotting._common import (
-    BLUE,
+from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
+from sksoftnewton.plotting._base import BLUE, Display
+from sksoftnewton.plotting._data import (
     Array,
     at_median,
     check_dense,
-    check_matplotlib,
     check_model,
     check_output,
     feature_index,
     feature_name,
     grid_over,
     nameless,
-    one_axes,
     others_at_median,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 
-class PredictionIntervalDisplay:
+class PredictionIntervalDisplay(Display):
     """Prediction with an interval for new observations, along one feature.
 
     The other features are held at their medians. Data are drawn as they are, so
@@ -68,7 +65,6 @@ class PredictionIntervalDisplay:
     """
 
     ax_: Axes
-    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -135,9 +131,8 @@ class PredictionIntervalDisplay:
         dense = check_dense(model, X)
         grid = grid_over(model, dense, index, grid_resolution)
         rows = at_median(dense, {index: grid})
-        mean, std = nameless(model).predict(rows, return_std=True)
-        mean, std = _column(mean, output), _column(std, output)
-        half = norm.ppf((1 + level) / 2) * std
+        mean, half = _interval(nameless(model), rows, output, level)
+        data = None if y is None else (dense[:, index], _targets(model, X, y, output))
         others = "" if model.n_features_in_ == 1 else " (other features as observed)"
         display = cls(
             grid=grid,
@@ -145,29 +140,13 @@ class PredictionIntervalDisplay:
             lower=mean - half,
             upper=mean + half,
             level=level,
-            data=None
-            if y is None
-            else (dense[:, index], _targets(model, X, y, output)),
+            data=data,
             xlabel=feature_name(model, index) + others_at_median(model, 1),
             data_label="data" + others,
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax: Axes | None = None) -> PredictionIntervalDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        self : PredictionIntervalDisplay
-        """
-        check_matplotlib(self)
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self) -> None:
         self.points_ = None
         if self.data is not None:
             # Many points are drawn faintly, or they would be one dark cloud.
@@ -193,11 +172,17 @@ class PredictionIntervalDisplay:
         for handle in self.ax_.legend().legend_handles:
             if handle is not None and handle.get_label() == self.data_label:
                 handle.set_alpha(0.6)
-        return self
 
 
-def _column(values: Array, output: int) -> Array:
-    return values if values.ndim == 1 else values[:, output]
+def _interval(
+    model: TwoLayerSoftmaxRegressor, rows: Array, output: int, level: float
+) -> tuple[Array, Array]:
+    """The shown output's prediction, and half the width of its interval."""
+    mean, std = (
+        values if values.ndim == 1 else values[:, output]
+        for values in model.predict(rows, return_std=True)
+    )
+    return mean, norm.ppf((1 + level) / 2) * std
 
 
 def _targets(model: TwoLayerSoftmaxRegressor, X: Any, y: Any, output: int) -> Array:

@@ -9,27 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import get_activation
-from sksoftnewton.plotting._common import (
-    COLORS,
-    GREY,
-    LINE_STYLES,
+from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display
+from sksoftnewton.plotting._data import (
     Array,
+    Flags,
     at_median,
     check_dense,
-    check_matplotlib,
     check_model,
     check_output,
     feature_index,
     feature_name,
     grid_over,
     nameless,
-    one_axes,
     others_at_median,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 # Units that never have a larger membership are drawn in grey, under one name.
 VISIBLE = 0.05
@@ -37,7 +33,7 @@ VISIBLE = 0.05
 TINT = 0.7
 
 
-class MembershipDisplay:
+class MembershipDisplay(Display):
     """The soft partition of the feature space, over one feature or two.
 
     Each hidden unit has a membership softmax(A1 x), between 0 and 1, and they sum to
@@ -87,7 +83,6 @@ class MembershipDisplay:
     borders_: list[Any]
     texts_: list[Any]
     ax_: Axes
-    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -156,21 +151,7 @@ class MembershipDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax: Axes | None = None) -> MembershipDisplay:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        self : MembershipDisplay
-        """
-        check_matplotlib(self)
-        self.ax_ = one_axes(ax)
-        self.figure_ = self.ax_.figure
+    def _draw(self) -> None:
         self.lines_, self.borders_, self.texts_ = [], [], []
         self.image_ = None
         if len(self.grid) == 1:
@@ -178,7 +159,6 @@ class MembershipDisplay:
         else:
             self._plot_regions()
         self.ax_.set_xlabel(self.labels[0])
-        return self
 
     # -- one feature ---------------------------------------------------------------
 
@@ -255,7 +235,7 @@ class MembershipDisplay:
             )
             self.borders_.append(border)
 
-    def _number(self, unit: int, region: NDArray[np.bool_]) -> None:
+    def _number(self, unit: int, region: Flags) -> None:
         """The unit's number at the middle of its region."""
         rows, columns = np.nonzero(region)
         center = np.array([rows.mean(), columns.mean()])

@@ -1,0 +1,475 @@
+"""The scikit-learn estimator: parameters, validation, fitted attributes; no maths."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import DTypeLike, NDArray
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    TransformerMixin,
+    _fit_context,
+)
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from sksoftnewton._activations import get_activation, softmax
+from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
+from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.parameters import (
+    CONSTRAINTS,
+    check_targets,
+    is_auto,
+    settings_of,
+)
+from sksoftnewton._estimator.results import network_results, results, warn_of_failure
+from sksoftnewton._inference.monitor import Monitor
+from sksoftnewton._inference.search import Search
+from sksoftnewton._matrices import canonical
+from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._rows.threads import single_threaded_blas
+
+Array = NDArray[np.float64]
+
+PREDICT_ROWS = 8192
+
+
+class TwoLayerSoftmaxRegressor(
+    CallbackSupportMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,  # type: ignore[misc]
+    TransformerMixin,  # type: ignore[misc]
+    MultiOutputMixin,  # type: ignore[misc]
+    RegressorMixin,  # type: ignore[misc]
+    BaseEstimator,  # type: ignore[misc]
+):
+    """Two-layer softmax regression trained by a damped Newton method.
+
+    Predicts ``h(A2 softmax(A1 x))``: the first layer divides the feature space
+    softly among its hidden units, the second gives each unit an output value.
+    Features and targets are standardised internally, so data need no scaling.
+    By default the Bayesian evidence chooses width, regularisation and the features
+    that matter, and `predict` can say how sure it is.
+
+    Parameters
+    ----------
+    n_hidden : int or "auto", default="auto"
+        Number of hidden units. "auto": 1, 2, 4, 8, … units are tried for as long as
+        the evidence grows.
+    output_activation : {"identity", "softplus", "exp", "tanh", "sigmoid", "relu"}, \
+            default="identity"
+        The output activation h. Targets must lie in its closed range.
+    alpha : float, pair of floats or "auto", default="auto"
+        Ridge penalties of the first and the second layer, on the standardised
+        scale stated under Notes. One number is used for both. "auto": the first
+        maximises the evidence, the second is that of a prior on the scale of y, and
+        features are left out (weight zero) where that raises the evidence.
+    penalty : {"weights", "logits"}, default="weights"
+        What the first penalty is put on: the weights of the first layer, or its
+        outputs A1 x averaged over the training rows.
+    output_weights : array-like of shape (n_outputs, n_hidden), default=None
+        A second layer that is given, in the units of y. None: it is learned.
+    sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
+        How the Newton matrix is estimated: from rows drawn with equal probability
+        or by approximate leverage, or from all rows thrown into random buckets
+        ("countsketch"). "none": never. "auto": from uniformly drawn rows where there
+        are more than 2,048 observations.
+    sketch_size : int, float or "auto", default="auto"
+        Rows of a sketch, as an integer, or as a float in rows per parameter of the
+        model. "auto": 4 to 40 rows per parameter, so that a sketch costs about eight
+        gradients.
+    n_init : int or "auto", default="auto"
+        Number of starts, each trained to the end; the one with the lowest
+        objective (the highest evidence where alpha is "auto") is kept. "auto":
+        three starts are compared after ten iterations and the best goes on; one
+        start where width and alpha are given, and in the widths beyond 4 of
+        ``n_hidden="auto"``, which have another that divides the units of the width
+        before. In large problems given widths beyond 8 are grown from 8 units in the
+        same way; with a hundred rows per parameter the start is the best of four.
+    max_iter : int, default=200
+        Largest number of outer (Newton) iterations of the network that is kept.
+    tol : float, default=1e-4
+        The fit ends when the next step promises to lower the objective F by less
+        than ``1e-2 * tol * F``.
+    warm_start : bool, default=False
+        Start from the solution of the previous call to `fit`, with its width,
+        instead of from random starts.
+    n_jobs : int, default=None
+        Threads over blocks of rows. No result depends on it.
+    random_state : int, RandomState instance or None, default=None
+        Determines the random starts, the rows of sketches and of samples, and the
+        10,000 rows on which starts, width and alpha are chosen where there are more.
+    verbose : bool, default=False
+        Print one line per iteration.
+
+    Attributes
+    ----------
+    hidden_coef_ : ndarray of shape (n_hidden_, n_features_in_)
+        Weights of the first layer, A1.
+    hidden_intercept_ : ndarray of shape (n_hidden_,)
+        Intercepts of the first layer.
+    output_coef_ : ndarray of shape (n_outputs, n_hidden_)
+        Weights of the second layer, A2, in the units of y.
+    n_hidden_ : int
+        Number of hidden units.
+    support_ : ndarray of bool of shape (n_features_in_,)
+        The features in use. Others have weight zero; there are none for a given
+        ``alpha``.
+    alpha_ : ndarray of shape (2,)
+        The two penalties in use.
+    noise_variance_ : ndarray of shape (n_outputs,)
+        Variance of y about the prediction, with the parameters spent on the fit
+        accounted for, in the units of y squared.
+    log_evidence_ : float
+        Log marginal likelihood of the standardised targets (Laplace's
+        approximation); −inf for a zero penalty, NaN for a model too large for it.
+    effective_dof_ : float
+        Number of parameters that the data determine.
+    width_path_ : dict of ndarrays
+        One entry per width, start and set of features that was tried:
+        ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
+        features", "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
+        ``log_prior`` (of width and features; the sum of both decides),
+        ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
+        width, or features left out for good).
+    loss_ : float
+        Final value of the objective F.
+    loss_curve_ : list of float
+        F, at the penalties of the moment, after each iteration that used all rows.
+    history_ : dict of ndarrays
+        One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
+        ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
+        (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
+        one value and gradient over all rows) and ``time`` (s).
+    n_iter_ : int
+        Number of outer iterations.
+    status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
+        Why the fit ended.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, when they are all strings.
+
+    Notes
+    -----
+    With weights ω, standardised first layer A1s (weights times the columns'
+    standard deviations, intercepts c at the columns' means) and standardised
+    second layer A2s, the objective is
+
+    F = 1/(2 Σω) Σ ω |(y − ŷ)/s|² + α₁/2 (|A1s|² + |c|²) + α₂/2 |A2s|²,
+
+    where s is the weighted standard deviation of y for the identity activation
+    and 1 otherwise. ``penalty="logits"`` replaces the second term by
+    α₁/(2 Σω) Σ ω |A1 x|².
+
+    Sample weights count as repeated rows; up to 2,048 observations, or 10,000 with
+    ``sketch="none"``, the equivalence is exact, converged or not.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_friedman1
+    >>> from sksoftnewton import TwoLayerSoftmaxRegressor
+    >>> X, y = make_friedman1(n_samples=500, noise=1.0, random_state=0)
+    >>> model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
+    >>> y_mean, y_std = model.predict(X, return_std=True)
+    >>> y_mean.shape, y_std.shape
+    ((500,), (500,))
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = CONSTRAINTS
+
+    # The page of the documentation that the HTML representation links to.
+    _doc_link_module = "sksoftnewton"
+    _doc_link_template = (
+        "https://sksoftnewton.readthedocs.io/en/stable/api/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    alpha_: Array
+
+    def __init__(
+        self,
+        n_hidden: int | str = "auto",
+        *,
+        output_activation: str = "identity",
+        alpha: float | tuple[float, float] | str = "auto",
+        penalty: str = "weights",
+        output_weights: Any = None,
+        sketch: str = "auto",
+        sketch_size: int | float | str = "auto",
+        n_init: int | str = "auto",
+        max_iter: int = 200,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.n_hidden = n_hidden
+        self.output_activation = output_activation
+        self.alpha = alpha
+        self.penalty = penalty
+        self.output_weights = output_weights
+        self.sketch = sketch
+        self.sketch_size = sketch_size
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.array_api_support = True
+        if self.output_activation in ("softplus", "exp", "relu"):
+            tags.target_tags.positive_only = True
+            # Several outputs work, but scikit-learn's check of this tag fits
+            # negative targets whatever positive_only says.
+            tags.target_tags.multi_output = False
+        # One unit has membership 1 everywhere: the model is a constant.
+        tags.regressor_tags.poor_score = self.n_hidden == 1
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> TwoLayerSoftmaxRegressor:
+        """Fit the two layers.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+            Sparse data are never made dense as a whole.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 equals the row given twice.
+
+        Returns
+        -------
+        self : TwoLayerSoftmaxRegressor
+        """
+        checked = copy(self)  # an interrupted fit leaves self as it was
+        data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
+        settings, output_weights = settings_of(self, Y.shape[1])
+        previous = self._previous_layers(data.shape[1], Y.shape[1])
+        place = Place(X)
+        tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
+        settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
+
+        tasks.begin_fit()
+        with single_threaded_blas():
+            problem = Problem(
+                canonical(data),
+                Y,
+                weight,
+                activation=get_activation(self.output_activation),
+                penalty=self.penalty,
+                output_weights=output_weights,
+                n_threads=effective_n_jobs(self.n_jobs),
+            )
+            search = Search(problem, settings, self._generator())
+            if previous is None:
+                run = search.best()
+            else:
+                first, second = np.asarray(to_numpy(self.alpha_))
+                run = search.best_from(previous, (float(first), float(second)))
+            fitted = results(search, run, data.dtype, place)
+
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(_of_the_data(checked), **fitted)
+        tasks.end_fit()
+        warn_of_failure(run, self.max_iter)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether to return also the standard deviation of a new observation,
+            in which noise and the uncertainty of the parameters are combined.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            In the dtype of X, float32 or float64.
+        std : ndarray of the same shape, only with ``return_std``
+            In the units of y.
+        """
+        check_is_fitted(self)
+        place = place_of_fit(X, self, "predict")
+        X = self._validated(X)
+        f = self._memberships(X)
+        output_coef = self._layers()[2].astype(f.dtype, copy=False)
+        h = get_activation(self.output_activation)
+        y: Array = h.value(f @ output_coef.T)
+        y = y[:, 0] if self._one_output else y
+        if not return_std:
+            return place.moved_here(y)
+        if self._posterior is None:
+            raise ValueError(
+                "return_std=True is not available: the covariance of the parameters "
+                f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
+                "would be too large a matrix, or the fit has not ended yet."
+            )
+        with single_threaded_blas():
+            variance = self._posterior.variance(canonical(X))
+        std = np.sqrt(variance).astype(f.dtype, copy=False)
+        std = std[:, 0] if self._one_output else std
+        return place.moved_here(y), place.moved_here(std)
+
+    def hidden_activations(self, X: Any) -> Any:
+        """Soft memberships of the hidden units, ``softmax(A1 x)``.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
+        """
+        return self._hidden(X, "hidden_activations")
+
+    def transform(self, X: Any) -> Any:
+        """The same as `hidden_activations`, for use as a step of a pipeline.
+
+        Columns are named ``twolayersoftmaxregressor0``, …; `set_output` makes frames.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray or frame of shape (n_samples, n_hidden_)
+        """
+        return self._hidden(X, "transform")
+
+    def _hidden(self, X: Any, method: str) -> Any:
+        check_is_fitted(self)
+        place = place_of_fit(X, self, method)
+        return place.moved_here(self._memberships(self._validated(X)))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_hidden_)
+
+    def _validated(self, X: Any) -> Any:
+        return validate_data(
+            self,
+            to_numpy(X),
+            reset=False,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+        )
+
+    def _layers(self) -> tuple[Array, Array, Array]:
+        layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
+        # Also where they are tensors and the dispatch is off by now.
+        first, intercept, second = (np.asarray(to_numpy(layer)) for layer in layers)
+        return first, intercept, second
+
+    def _memberships(self, X: Any) -> Array:
+        first, intercept, _ = self._layers()
+        coef = first.T.astype(X.dtype, copy=False)
+        intercept = intercept.astype(X.dtype, copy=False)
+        out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
+        with single_threaded_blas():
+            for start in range(0, X.shape[0], PREDICT_ROWS):
+                rows = slice(start, start + PREDICT_ROWS)
+                logits = np.asarray(X[rows] @ coef) + intercept
+                out[rows] = softmax(logits.T).T
+        return out
+
+    # -- inside fit -------------------------------------------------------------
+
+    def _validated_for_fit(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Any, Array, Array]:
+        """X, y with a column for each output, and weights; sets what they determine."""
+        X, y = validate_data(
+            self,
+            to_numpy(X),
+            to_numpy(y),
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+        )
+        weight = _check_sample_weight(
+            to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+        )
+        one_column = y.ndim == 2 and y.shape[1] == 1
+        if one_column and not get_tags(self).target_tags.multi_output:
+            y = column_or_1d(y, warn=True)
+        Y = np.asarray(y, dtype=np.float64)
+        check_targets(Y, get_activation(self.output_activation))
+        self._one_output = Y.ndim == 1
+        return X, Y.reshape(len(Y), -1), weight
+
+    def _generator(self) -> np.random.Generator:
+        random_state = check_random_state(self.random_state)
+        return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
+
+    def _tasks(
+        self,
+        checked: Any,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        dtype: DTypeLike,
+        place: Place,
+    ) -> Tasks:
+        """The bridge to callbacks, which get the data as the user passed them."""
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        of_the_data = _of_the_data(checked)
+        return Tasks(
+            self,
+            self._init_callback_context(max_subtasks=None),
+            {"X": X, "y": y, "metadata": metadata},
+            lambda problem, network, theta: {
+                "feature_names_in_": None,  # not those of a fit before
+                **of_the_data,
+                **network_results(problem, network, theta, dtype, place),
+            },
+        )
+
+    def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
+        if not (self.warm_start and hasattr(self, "hidden_coef_")):
+            return None
+        width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
+        for name, before, now in (
+            ("n_hidden", self.n_hidden_, width),
+            ("the number of features", self.hidden_coef_.shape[1], n_features),
+            ("the number of outputs", self.output_coef_.shape[0], n_outputs),
+        ):
+            if before != now:
+                raise ValueError(
+                    f"warm_start=True, but {name} changed from {before} to {now} "
+                    "since the previous fit. Use warm_start=False."
+                )
+        return Layers(*self._layers())
+
+
+def _of_the_data(checked: Any) -> dict[str, Any]:
+    """The attributes that the data determine, without a fit."""
+    names = ("n_features_in_", "feature_names_in_", "_one_output")
+    return {name: vars(checked)[name] for name in names if name in vars(checked)}

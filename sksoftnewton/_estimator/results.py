@@ -1,0 +1,107 @@
+"""The outcome of a search as the fitted attributes of the estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from sksoftnewton._estimator.array_api import Place
+from sksoftnewton._inference.monitor import HISTORY, columns
+from sksoftnewton._inference.posterior import Posterior
+from sksoftnewton._inference.run import Run
+from sksoftnewton._inference.search import Search
+from sksoftnewton._network.coordinates import Coordinates
+from sksoftnewton._network.objective import Network
+from sksoftnewton._network.problem import Problem
+from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
+
+Array = NDArray[np.float64]
+Attributes = dict[str, Any]
+
+
+def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
+    """All fitted attributes: weights in the given dtype, arrays in the given place."""
+    return {
+        **network_results(run.problem, run.network, run.theta, dtype, place),
+        **_moved(_evidence_results(run), place),
+        **_progress_results(run, search.problem.rows.n_rows),
+        "width_path_": search.path,
+    }
+
+
+def network_results(
+    problem: Problem, network: Network, theta: Array, dtype: DTypeLike, place: Place
+) -> Attributes:
+    """The attributes that `predict` needs."""
+    layers = problem.layers(network, theta)
+    attributes = {
+        "n_hidden_": network.n_hidden,
+        "support_": np.isin(np.arange(problem.n_features_in), problem.used),
+        "alpha_": np.array(network.alpha),
+        "hidden_coef_": layers.hidden_coef.astype(dtype, copy=False),
+        "hidden_intercept_": layers.hidden_intercept.astype(dtype, copy=False),
+        "output_coef_": layers.output_coef.astype(dtype, copy=False),
+        "_posterior": None,
+    }
+    return _moved(attributes, place)
+
+
+def _moved(attributes: Attributes, place: Place) -> Attributes:
+    return {name: place.moved_here(value) for name, value in attributes.items()}
+
+
+def _evidence_results(run: Run) -> Attributes:
+    problem, posterior = run.problem, run.posterior
+    scale = problem.targets.scale
+    if posterior is None:  # its matrix would be too large
+        squares = run.network.residual_squares(run.theta)
+        return {
+            "log_evidence_": np.nan,
+            "effective_dof_": np.nan,
+            "noise_variance_": squares / run.network.rows.total_weight * scale**2,
+        }
+    noise_variance = posterior.noise_variances() * scale**2
+    space = problem.row_space.without_rows() if problem.row_space else None
+    coordinates = Coordinates(problem.features, problem.used, space, problem.whitening)
+    return {
+        "log_evidence_": posterior.log_evidence(),
+        "effective_dof_": posterior.dof,
+        "noise_variance_": noise_variance,
+        "_posterior": Posterior.of(posterior, coordinates, noise_variance),
+    }
+
+
+def _progress_results(run: Run, n_rows: int) -> Attributes:
+    history = columns(list(run.history), HISTORY)
+    on_all = history["loss"][history["n_rows"] == n_rows]
+    return {
+        "history_": history,
+        "loss_": run.value,
+        "loss_curve_": [float(loss) for loss in on_all] or [run.value],
+        "n_iter_": len(run.history),
+        "status_": run.status,
+    }
+
+
+def warn_of_failure(run: Run, max_iter: int) -> None:
+    """Warn of a fit that ended by itself before it converged."""
+    gradient_norm = run.history[-1]["gradient_norm"]
+    where = f"(loss {run.value:.3e}, gradient norm {gradient_norm:.1e})"
+    if run.status == MAX_ITER:
+        message = (
+            f"Stopped at max_iter={max_iter} while the objective was still falling "
+            f"{where}. A larger max_iter, tol or alpha lets the fit converge."
+        )
+    elif run.status == NO_PROGRESS:
+        message = (
+            f"Stopped after {len(run.history)} iterations because no step lowers the "
+            f"objective any more {where}. A larger alpha makes the problem better "
+            "conditioned."
+        )
+    else:
+        return
+    warnings.warn(message, ConvergenceWarning, stacklevel=5)

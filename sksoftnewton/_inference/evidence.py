@@ -1,0 +1,222 @@
+"""Laplace evidence: regularisation, noise, and the uncertainty of predictions.
+
+With a Gaussian prior of precision a_g on each layer g and noise of precision β
+(both on the standardised scale), F of `Network` times Σω β is minus the log
+posterior, so that α_g = a_g / (Σω β). At a minimum θ, with the Gauss–Newton matrix
+H of F (ridge included), E = ½ Σ ω |c|² and N = n_outputs Σω,
+
+    γ_g = p_g − α_g tr_g(H⁻¹)                       well-determined parameters
+    β = (N − γ) / 2E                                noise precision
+    a_g = γ_g / |θ_g|²                              maximises the evidence
+
+    log evidence = −β E − ½ Σ a_g |θ_g|² − ½ log det(Σω β H)
+                   + ½ Σ p_g log a_g + N/2 log(β / 2π) + log k!
+
+(MacKay 1992; k! is the number of equivalent orderings of the hidden units). The
+weights ω count as repetitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import lgamma, log, pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dtrtri
+
+from sksoftnewton._network.curvature import Curvature
+from sksoftnewton._network.dual import DualGaussNewton
+from sksoftnewton._network.objective import Network
+
+Array = NDArray[np.float64]
+
+# Where a fit comes near to interpolating its data: least share of the observations
+# left to the noise, and least noise variance as a share of the targets' mean square.
+LEAST_RESIDUAL_SHARE = 1e-3
+LEAST_NOISE = 1e-6
+# With fewer well-determined parameters the first layer is switched off, and α₁ stays.
+LEAST_DOF = 1e-3
+# Rows of the largest matrix that is factored.
+LARGEST_MATRIX = 6000
+# Range of α₁ on the scale of F.
+SMALLEST_ALPHA, LARGEST_ALPHA = 1e-10, 1e4
+
+
+@dataclass(frozen=True)
+class Laplace:
+    """Gaussian approximation of the posterior at one θ.
+
+    Attributes
+    ----------
+    network : Network
+    theta : ndarray of shape (p,)
+    value : float, F at θ
+    log_det : float, log det H
+    layer_dof : ndarray of shape (2,), γ of each layer
+    inverse_factor : ndarray
+        L⁻¹ for H = L Lᵀ, or, if ``dual``, for I + J ridge⁻¹ Jᵀ = L Lᵀ.
+    dual : bool
+    """
+
+    network: Network
+    theta: Array
+    value: float
+    log_det: float
+    layer_dof: Array
+    inverse_factor: Array
+    dual: bool
+
+    @property
+    def dof(self) -> float:
+        """γ, the number of well-determined parameters."""
+        return float(np.sum(self.layer_dof))
+
+    @property
+    def work(self) -> float:
+        """Multiply-adds of its matrix."""
+        n, p = self.network.n_residuals, self.network.n_params
+        return float(n**2 * self.network.n_hidden if self.dual else n * p**2 / 2)
+
+    @cached_property
+    def covariance_factor(self) -> Array:
+        """C of the posterior covariance of θ times Σω β, shape (q, p).
+
+        It is Cᵀ C or, if ``dual``, 1/ridge − Cᵀ C (Woodbury).
+        """
+        if not self.dual:
+            return self.inverse_factor
+        network = self.network
+        J = DualGaussNewton(Curvature(network, self.theta)).dense()
+        factor: Array = self.inverse_factor @ (J / network.ridge)
+        return factor
+
+    @property
+    def n_observations(self) -> float:
+        rows = self.network.rows
+        return float(rows.n_outputs * rows.total_weight)
+
+    @cached_property
+    def half_squares(self) -> float:
+        """E = ½ Σ ω |c|²."""
+        fit = self.value - self.network.penalty(self.theta)
+        return max(fit, 0.0) * self.network.rows.total_weight
+
+    @property
+    def beta(self) -> float:
+        return 1 / float(self._noise(2 * self.half_squares, self.n_observations))
+
+    def noise_variances(self) -> Array:
+        """Noise variance of each output, in the units of the targets squared."""
+        squares = self.network.residual_squares(self.theta)
+        return self._noise(squares, self.network.rows.total_weight)
+
+    def _noise(self, squares: Array | float, n_observations: float) -> Array:
+        """Variance from sums of squared residuals over as many observations each.
+
+        Every observation has its share of the parameters spent.
+        """
+        share = 1 - self.dof / self.n_observations
+        left = n_observations * max(share, LEAST_RESIDUAL_SHARE)
+        floor = LEAST_NOISE * (self.network.rows.mean_square or 1.0)
+        return np.maximum(squares / left, floor)
+
+    @property
+    def square_norms(self) -> Array:
+        """|θ_g|² of each layer."""
+        n1 = self.network.size1
+        return np.array([np.sum(self.theta[:n1] ** 2), np.sum(self.theta[n1:] ** 2)])
+
+    def log_evidence(self) -> float:
+        """Log marginal likelihood; −inf for an improper prior (a zero penalty)."""
+        network, beta = self.network, self.beta
+        N, total = self.n_observations, network.rows.total_weight
+        sizes = (network.size1, network.n_params - network.size1)
+        evidence = -beta * self.half_squares - 0.5 * self.log_det
+        evidence += 0.5 * N * log(beta / (2 * pi)) + lgamma(network.n_hidden + 1)
+        for size, alpha, norm in zip(
+            sizes, network.alpha, self.square_norms, strict=True
+        ):
+            if size:
+                if alpha == 0:
+                    return -np.inf
+                # ½ p_g log a_g − ½ p_g log(Σω β) = ½ p_g log α_g
+                evidence += 0.5 * size * log(alpha)
+                evidence -= 0.5 * total * beta * alpha * norm
+        return float(evidence)
+
+    def updated_alpha(self, output_precision: float) -> tuple[float, float]:
+        """α₁ that maximises the evidence, and α₂ of a prior of given precision."""
+        scale = self.network.rows.total_weight * self.beta
+        first = self.network.alpha[0]
+        if self.layer_dof[0] > LEAST_DOF:
+            first = float(self.layer_dof[0] / self.square_norms[0]) / scale
+        return (
+            float(np.clip(first, SMALLEST_ALPHA, LARGEST_ALPHA)),
+            float(np.clip(output_precision / scale, SMALLEST_ALPHA, LARGEST_ALPHA)),
+        )
+
+
+def has_evidence(network: Network) -> bool:
+    """Whether the smaller of the two matrices is small enough."""
+    return bool(min(network.n_params, network.n_residuals) <= LARGEST_MATRIX)
+
+
+def laplace(network: Network, theta: Array, value: float) -> Laplace:
+    """The Laplace approximation at θ, from the smaller of the two systems."""
+    if network.rows.double is not network.rows:
+        network = network.on(network.rows.double)
+    curvature = Curvature(network, theta)
+    dual = network.n_residuals < network.n_params and min(network.alpha) > 0
+    summary = _dual_summary if dual else _primal_summary
+    return Laplace(network, theta, value, *summary(curvature), dual)
+
+
+def _primal_summary(curvature: Curvature) -> tuple[float, Array, Array]:
+    """log det H, γ of each layer, and L⁻¹."""
+    network = curvature.network
+    matrix, _ = curvature.gram()
+    factor = cholesky(matrix)
+    inverse, _ = dtrtri(factor, lower=1)
+    diagonal = np.sum(inverse**2, axis=0)  # of H⁻¹ = L⁻ᵀ L⁻¹
+    well_determined = 1 - network.ridge * diagonal
+    n1 = network.size1
+    dof = np.array([well_determined[:n1].sum(), well_determined[n1:].sum()])
+    return 2 * float(np.sum(np.log(factor.diagonal()))), dof, inverse
+
+
+def _dual_summary(curvature: Curvature) -> tuple[float, Array, Array]:
+    """As `_primal_summary`, by the N x N system.
+
+    With K_g = J_g J_gᵀ / α_g: γ_g = tr((I + K)⁻¹ K_g), det H = det(ridge) det(I + K).
+    """
+    network = curvature.network
+    dual = DualGaussNewton(curvature)
+    only_first, only_second = network.ridge.copy(), network.ridge.copy()
+    only_first[network.size1 :] = np.inf
+    only_second[: network.size1] = np.inf
+    kernels = dual.gram(only_first), dual.gram(only_second)
+    factor = cholesky(np.eye(len(kernels[0])) + kernels[0] + kernels[1])
+    inverse, _ = dtrtri(factor, lower=1)
+    whole = inverse.T @ inverse
+    dof = np.array([np.sum(whole * kernel) for kernel in kernels])
+    log_det = 2 * np.sum(np.log(factor.diagonal())) + np.sum(np.log(network.ridge))
+    return float(log_det), dof, inverse
+
+
+def cholesky(matrix: Array) -> Any:
+    """Lower factor of a positive semi-definite matrix.
+
+    Where rounding made the matrix indefinite, the diagonal is lifted by the least
+    of 1e-15, 1e-14, … of its largest entry that mends it.
+    """
+    lift = 0.0
+    largest = float(matrix.diagonal().max())
+    for exponent in range(-15, 1):
+        factor, info = dpotrf(matrix + lift * np.eye(len(matrix)), lower=1, clean=1)
+        if not info:
+            break
+        lift = largest * 10.0**exponent
+    return factor

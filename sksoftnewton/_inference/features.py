@@ -1,0 +1,139 @@
+"""Features chosen by the evidence: those that only add noise are left out.
+
+One ridge penalty for all features cannot be weak for the few that matter and strong
+for the many that do not. What is left out has weight zero.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton._inference.run import Run
+from sksoftnewton._inference.widths import WidthSearch
+from sksoftnewton._rows.standardisation import Index
+
+Array = NDArray[np.float64]
+
+# With more features per observation, sets are halved before single ones are judged.
+MANY = 0.5
+# After a try that failed, so many times fewer features are left out at once.
+FEWER = 4
+
+
+class FeatureSelection:
+    """Backward selection: a set of features is judged by `Run.score`.
+
+    Parameters
+    ----------
+    widths : WidthSearch
+        Its trainer, starts and record are used.
+    """
+
+    def __init__(self, widths: WidthSearch) -> None:
+        self.widths = widths
+
+    def best(self, run: Run) -> Run:
+        """The best network on fewer features, or the given one."""
+        if self.widths.settings.n_hidden == 1:
+            return run
+        n_observations = run.network.rows.total_weight * run.network.rows.n_outputs
+        many = run.problem.n_features >= MANY * n_observations
+        best = run
+        if run.network.n_hidden == 1 or many:
+            best = self._halved(run)
+        if best.network.n_hidden > 1 and best.problem.n_features < n_observations:
+            with self.widths.settings.monitor.task("fewer features"):
+                best = self._pruned(best)
+        if best.problem.n_features < run.problem.n_features:
+            best = max(best, self.widths.best(best.problem), key=_score)
+        return best
+
+    def _halved(self, run: Run) -> Run:
+        """The best set of half the features, a quarter, …, whatever lies between.
+
+        Where features are many or nothing was found, a fit to all of them is a poor
+        judge of single ones. Those of small weights go.
+        """
+        best = run
+        k = self.widths.settings.n_hidden or 2
+        if run.network.n_hidden != k and run.problem.n_features > 1:
+            run = self.widths.best_start(run.problem, k)
+        while run.problem.n_features > 1:
+            A1 = run.problem.hidden_layer(run.network, run.theta)
+            order = np.argsort(np.sum(A1[:, :-1] ** 2, axis=0), kind="stable")
+            problem = run.problem.with_features(np.sort(order[len(order) // 2 :]))
+            run = self.widths.best_start(problem, k)
+            best = max(best, run, key=_score)
+        return best
+
+    def _pruned(self, run: Run) -> Run:
+        """Leave features out for as long as the score does not fall."""
+        n_left_out = None
+        while run.problem.n_features > 1:
+            support = support_of(run)
+            if n_left_out is None:
+                n_left_out = int(np.clip(np.sum(support < 0), 1, len(support) // 2))
+            order = np.argsort(support, kind="stable")
+            fewer = self._without(run, order[:n_left_out])
+            if fewer.score > run.score:
+                run, n_left_out = fewer, None
+            elif n_left_out > 1:
+                n_left_out = max(n_left_out // FEWER, 1)
+            else:
+                break
+        return run
+
+    def _without(self, run: Run, left_out: Index) -> Run:
+        began = time.perf_counter()
+        kept = np.delete(np.arange(run.problem.n_features), left_out)
+        trainer = self.widths.trainer
+        start = trainer.moved(run, run.problem.with_features(kept))
+        fewer = trainer.trained(replace(start, history=()))
+        seconds = time.perf_counter() - began
+        self.widths.candidates.remember(fewer)
+        self.widths.candidates.record(
+            fewer, "fewer features", seconds, fewer.score > run.score
+        )
+        return fewer
+
+
+def _score(run: Run) -> float:
+    return run.score
+
+
+def support_of(run: Run) -> Array:
+    """Log Bayes factor for each feature: its weights free against all zero.
+
+    The ratio of prior to posterior density at zero (Savage and Dickey), with the
+    Laplace approximation for the posterior, shape (n_features,).
+    """
+    assert run.posterior is not None
+    problem, network, posterior = run.problem, run.network, run.posterior
+    scale = network.rows.total_weight * posterior.beta  # of F in the log posterior
+    k = network.n_hidden
+    weights = problem.hidden_layer(network, run.theta)[:, :-1].T
+    factor = posterior.covariance_factor[:, : network.size1]
+    factor = factor.reshape(len(factor), k, -1)[:, :, :-1]
+    inside = np.ones(problem.n_features)
+    if problem.row_space or problem.whitening:
+        coordinates = problem.coordinates_of_features()
+        factor = factor @ coordinates
+        inside = np.sum(coordinates**2, axis=0)
+    prior = (inside if problem.whitening else np.ones(len(inside))) / network.alpha[0]
+    factor = factor.transpose(2, 0, 1)
+    spread = factor.transpose(0, 2, 1) @ factor  # (n_features, k, k)
+    if posterior.dual:
+        covariance = prior[:, None, None] * np.eye(k) - spread
+    else:
+        outside = np.maximum(prior - inside / network.alpha[0], 0.0)
+        covariance = spread + outside[:, None, None] * np.eye(k)
+    values, vectors = np.linalg.eigh(covariance)
+    share = np.maximum(values / prior[:, None], np.finfo(np.float64).eps)
+    along = np.einsum("dj,djl->dl", weights, vectors)
+    far = scale * along**2 / (share * prior[:, None])
+    support: Array = 0.5 * np.sum(far + np.log(share), axis=1)
+    return support

@@ -1,0 +1,119 @@
+"""What is told about a fit while it runs: lines of print, and whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton._network.objective import Network
+from sksoftnewton._network.problem import Problem
+from sksoftnewton._solver.newton import Row
+from sksoftnewton._solver.points import Point
+
+Array = NDArray[np.float64]
+
+# The columns of ``history_``, and how they are printed.
+HISTORY = {
+    "loss": "{:.6e}",
+    "gradient_norm": "{:.3e}",
+    "damping": "{:.1e}",
+    "n_rows": "{:d}",
+    "sketch_size": "{:d}",
+    "n_cg": "{:d}",
+    "passes": "{:.1f}",
+    "time": "{:.3f}",
+}
+
+
+class Listener(Protocol):
+    """Whoever hears of the tasks of a fit; true answers ask to stop it."""
+
+    def begun(self, name: str) -> Any: ...
+
+    def end(self, task: Any) -> bool: ...
+
+    def begin_iteration(self) -> None: ...
+
+    def end_iteration(
+        self, problem: Problem, network: Network, theta: Array
+    ) -> bool: ...
+
+
+class Stopped(Exception):  # noqa: N818 - the user's wish, not an error
+    """Raised where a callback asked to stop.
+
+    Attributes
+    ----------
+    run : Run, the network in training
+    """
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+
+
+class Monitor:
+    """Hears of every task of a fit and of every iteration in it.
+
+    Parameters
+    ----------
+    verbose : bool
+        Whether to print one aligned line per iteration, under a title for each
+        network and penalty.
+    tasks : Listener or None
+        Where callbacks are called.
+
+    Attributes
+    ----------
+    stopped : bool, whether a callback asked to stop
+    """
+
+    def __init__(self, verbose: bool = False, tasks: Listener | None = None) -> None:
+        self.verbose = verbose
+        self.tasks = tasks
+        self.stopped = False
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[None]:
+        """A part of the search that is worth a progress bar of its own."""
+        if self.tasks is None:
+            yield
+            return
+        task = self.tasks.begun(name)
+        try:
+            yield
+        except Stopped:
+            self.tasks.end(task)
+            raise
+        self.stopped |= self.tasks.end(task)
+
+    def stage(self, problem: Problem, network: Network) -> None:
+        """The iterations that follow minimise the objective of this network."""
+        self._problem, self._network, self._n = problem, network, 0
+        if self.verbose:
+            print(f"{network.n_hidden} units, alpha {network.alpha[0]:.2e}")
+            print("".join(f"{name:>14}" for name in ("iteration", *HISTORY)))
+
+    def before(self) -> None:
+        if self.tasks is not None:
+            self.tasks.begin_iteration()
+
+    def after(self, point: Point, row: Row) -> bool:
+        """Whether to stop after an iteration that ended with a point."""
+        self._n += 1
+        if self.verbose:
+            fields = (pattern.format(row[name]) for name, pattern in HISTORY.items())
+            print(f"{self._n:>14}" + "".join(f"{field:>14}" for field in fields))
+        if self.tasks is not None:
+            self.stopped |= self.tasks.end_iteration(
+                self._problem, self._network, point.theta
+            )
+        return self.stopped
+
+
+def columns(rows: list[Row], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """The named columns of a list of rows."""
+    return {name: np.array([row[name] for row in rows]) for name in names}

@@ -1,0 +1,231 @@
+"""The training of one network: stages of Newton iterations and updates of alpha."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from sksoftnewton._inference.evidence import LEAST_NOISE
+from sksoftnewton._inference.monitor import Stopped
+from sksoftnewton._inference.run import Run, Settings
+from sksoftnewton._network.objective import Network
+from sksoftnewton._network.problem import Problem
+from sksoftnewton._network.regimes import NewtonSystems, Sketch
+from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, minimize
+from sksoftnewton._solver.rules import small_decrease
+
+# Iterations before starts are compared, and between updates of alpha.
+SCREENING, ROUND = 10, 3
+LOOSE = 1e-2  # tol of those iterations
+SETTLED = 0.05  # relative change of alpha that ends its updates
+LARGEST_CHANGE = 10.0  # of alpha in one update
+# Updates whose evidence is this much below the best are a runaway (noise → 0).
+FALL, PATIENCE = 2.0, 3
+ROUNDS = 30
+NEGLIGIBLE = 1e-3  # decrease of F as a share of the least noise variance
+ENOUGH = 0.1  # change of log evidence in a round that ends the training of a candidate
+
+
+class Trainer:
+    """Takes a network through the stages of its training.
+
+    Parameters
+    ----------
+    settings : Settings
+    n_rows : int, rows of the data; a problem with fewer is a sample of them
+    rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self, settings: Settings, n_rows: int, rng: np.random.Generator
+    ) -> None:
+        self.settings = settings
+        self.n_rows = n_rows
+        self.rng = rng
+
+    def alpha_on(self, problem: Problem, run: Run) -> tuple[float, float]:
+        """The run's penalties, or for "auto" those of equal precisions."""
+        first, second = run.network.alpha
+        if self.settings.alpha is not None:
+            return first, second
+        ratio = run.network.rows.total_weight / problem.rows.total_weight
+        return first * ratio, second * ratio
+
+    def with_posterior(self, run: Run) -> Run:
+        """The run with its posterior, whose cost goes on the account of its history."""
+        began = time.perf_counter()
+        judged = run.with_posterior()
+        if judged is run or judged.posterior is None or not run.history:
+            return judged
+        network = run.network
+        share = network.rows.n_rows / self.n_rows
+        last = dict(run.history[-1])
+        last["passes"] += share * judged.posterior.work / network.gradient_work
+        last["time"] += time.perf_counter() - began
+        return replace(judged, history=(*run.history[:-1], last))
+
+    def stopped(self, run: Run) -> Run:
+        """A run that was stopped early, as a result."""
+        return replace(self.with_posterior(run.with_value()), status=STOPPED)
+
+    def on_all_rows(self, run: Run, problem: Problem) -> Run:
+        """The run on all rows of a problem that its own is a sample of."""
+        if run.problem.rows.n_rows == problem.rows.n_rows:
+            return run
+        return self.moved(run, problem.with_features(run.problem.used))
+
+    def screened(self, run: Run) -> Run:
+        """After the few iterations that tell good starts from bad."""
+        return self.with_posterior(self.advanced(run, LOOSE, SCREENING))
+
+    def trained(self, run: Run) -> Run:
+        """Far enough to be compared with other networks, with its posterior."""
+        if self.settings.alpha is None:
+            return self.settled(run, enough=ENOUGH)
+        return self.finished(run)
+
+    def settled(self, run: Run, enough: float = 0.0) -> Run:
+        """Alternate a few iterations with updates of alpha until it settles.
+
+        Or until a round changes the score by less than ``enough``.
+        """
+        if run.settled:
+            return run
+        best: Run | None = None
+        falls, score = 0, -np.inf
+        for number in range(ROUNDS):
+            if number or run.posterior is None:
+                iterations = ROUND if run.history else SCREENING
+                run = self.advanced(run, LOOSE, iterations)
+            run = self.with_posterior(run)
+            if best is None or run.score > best.score:
+                best = run
+            falls = falls + 1 if run.score < best.score - FALL else 0
+            if falls == PATIENCE:
+                return replace(best, settled=True)
+            alpha, change = self._updated_alpha(run)
+            if change < SETTLED and run.status == CONVERGED:
+                return replace(run, settled=True)
+            if abs(run.score - score) < enough or not self._iterations_left(run):
+                return run
+            score = run.score
+            run = self.moved(run, alpha=alpha)
+        return replace(self.with_posterior(run), settled=True)
+
+    def _updated_alpha(self, run: Run) -> tuple[tuple[float, float], float]:
+        """The next penalties, and their largest relative change."""
+        assert run.posterior is not None
+        old = np.array(run.network.alpha)
+        proposed = run.posterior.updated_alpha(run.problem.output_precision)
+        new = np.clip(proposed, old / LARGEST_CHANGE, old * LARGEST_CHANGE)
+        learned = 2 if run.network.output_weights is None else 1
+        change = np.abs(np.log(new / old))[:learned].max()
+        return (float(new[0]), float(new[1])), float(change)
+
+    def finished(self, run: Run) -> Run:
+        """Converge to the user's tolerance at the alpha reached."""
+        if run.finished:
+            return run
+        left = self._iterations_left(run)
+        if left:
+            run = self.advanced(run, self.settings.tol, left)
+            double = run.problem.double()
+            if double is not run.problem:
+                run = self.moved(run, double)
+                left = max(self._iterations_left(run), 1)
+                run = self.advanced(run, self.settings.tol, left)
+        else:
+            run = replace(run.with_value(), status=MAX_ITER)
+        return replace(self.with_posterior(run.with_value()), finished=True)
+
+    def _iterations_left(self, run: Run) -> int:
+        limit = self.settings.max_iter
+        if run.network.rows.n_rows < self.n_rows:  # half is kept for all rows
+            limit //= 2
+        return max(limit - len(run.history), 0)
+
+    def moved(
+        self,
+        run: Run,
+        problem: Problem | None = None,
+        alpha: tuple[float, float] | None = None,
+    ) -> Run:
+        """The run with another alpha, or on another problem with an equivalent one."""
+        problem = problem or run.problem
+        alpha = alpha or self.alpha_on(problem, run)
+        theta = run.theta
+        if problem is run.problem:
+            network = run.network.with_alpha(alpha)
+        else:
+            network = problem.network(run.network.n_hidden, alpha)
+            theta = problem.start_from_other(network, run.problem, run.network, theta)
+        return replace(
+            run,
+            problem=problem,
+            network=network,
+            theta=theta,
+            value=np.inf,
+            damping=float(np.clip(run.damping, 1e-8, 1.0)),
+            posterior=None,
+            settled=False,
+            finished=False,
+        )
+
+    def advanced(self, run: Run, tol: float, iterations: int) -> Run:
+        """After at most so many more iterations at the same alpha.
+
+        For alpha="auto" decreases far below the least noise variance do not count.
+        """
+        network = run.network
+        negligible = 0.0
+        if self.settings.alpha is None:
+            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.mean_square
+        monitor = self.settings.monitor
+        if monitor.stopped:
+            raise Stopped(run)
+        iterations = min(iterations, self._iterations_left(run))
+        if not iterations:
+            return run.with_value()
+        monitor.stage(run.problem, network)
+        solution = minimize(
+            network,
+            run.theta,
+            NewtonSystems(network, self.sketch_for(network), self.rng),
+            converged=small_decrease(tol, negligible),
+            max_iter=iterations,
+            n_rows=network.rows.n_rows,
+            damping=run.damping,
+            before=monitor.before,
+            callback=monitor.after,
+        )
+        share = network.rows.n_rows / self.n_rows
+        passes, seconds = run.spent
+        history = tuple(
+            {
+                **row,
+                "passes": passes + share * row["passes"],
+                "time": seconds + row["time"],
+            }
+            for row in solution.history
+        )
+        advanced = Run(
+            run.problem,
+            network,
+            solution.point.theta,
+            solution.point.value,
+            solution.damping,
+            solution.status,
+            run.history + history,
+            run.before,
+        )
+        if solution.status == STOPPED:
+            raise Stopped(advanced)
+        return advanced
+
+    def sketch_for(self, network: Network) -> Sketch:
+        """For samples the cost alone decides, also where problems are small."""
+        sketch = self.settings.sketch
+        sample = network.rows.n_rows < self.n_rows
+        return replace(sketch, small=0) if sample else sketch

@@ -1,0 +1,181 @@
+"""Width and start chosen by the evidence, for a given set of features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from sksoftnewton._inference.candidates import DECISIVE, Candidates
+from sksoftnewton._inference.monitor import Stopped
+from sksoftnewton._inference.run import Run, Settings
+from sksoftnewton._inference.starts import Starts
+from sksoftnewton._inference.trainer import Trainer
+from sksoftnewton._network.problem import Problem
+
+FIRST_ALPHA = 1e-3
+# Features per row from which the data count as few.
+FEW = 0.1
+SCREENED_STARTS = 3
+ALWAYS_TRIED = 4
+# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
+# no more than a perceptron's 200 epochs of 3 products with 100 units. Below so many
+# rows both are cheap.
+GRAMS_PER_WIDTH = 70
+PEER_WORK = 200 * 3 * 100
+PEER_ROWS = 1000
+
+Start = Callable[[], Run]
+
+
+class WidthSearch:
+    """Trains networks of several widths and starts on a problem, and keeps the best.
+
+    Parameters
+    ----------
+    n_rows : int, rows of the data; a problem with fewer is a sample of them
+    settings : Settings
+    rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    candidates : Candidates, the record of all problems
+    """
+
+    def __init__(
+        self, n_rows: int, settings: Settings, rng: np.random.Generator
+    ) -> None:
+        self.n_rows = n_rows
+        self.settings = settings
+        self.trainer = Trainer(settings, n_rows, rng)
+        self.starts = Starts(self.trainer, rng)
+        self.candidates = Candidates(self.trainer)
+
+    def best(self, problem: Problem) -> Run:
+        """The best network for the features of a problem."""
+        k = self.settings.n_hidden
+        return self._best_width(problem) if k is None else self.best_start(problem, k)
+
+    # -- widths -------------------------------------------------------------------
+
+    def _best_width(self, problem: Problem) -> Run:
+        best = run = self.best_start(problem, 1)
+        for k in self._widths(problem):
+            run = self.best_start(problem, k, run)
+            if run.score > best.score + DECISIVE:
+                best = run
+                continue
+            worse = k >= ALWAYS_TRIED and run.score < best.score - DECISIVE
+            if worse or k >= 4 * max(best.network.n_hidden, 2):
+                break
+        return best
+
+    def _widths(self, problem: Problem) -> Iterator[int]:
+        """2, 4, 8, … as long as there are data for them and work is moderate."""
+        k = 2
+        while k <= ALWAYS_TRIED or self._affordable(problem, k):
+            yield k
+            k *= 2
+
+    def _affordable(self, problem: Problem, k: int) -> bool:
+        network = problem.network(k, (1.0, 1.0))
+        rows = network.rows
+        n_observations = rows.total_weight * rows.n_outputs
+        work = GRAMS_PER_WIDTH * network.n_params**2 / 4 * rows.n_rows
+        n_all = max(self.n_rows, PEER_ROWS)
+        limit = PEER_WORK * (rows.n_features + 1) * n_all
+        return bool(network.n_params <= n_observations and work <= limit)
+
+    # -- starts -------------------------------------------------------------------
+
+    def best_start(self, problem: Problem, k: int, narrower: Run | None = None) -> Run:
+        """The best network of k units, from random starts and from a narrower one."""
+        kinds = self._kinds(problem, k, narrower)
+        task = self.settings.monitor.task
+        name = f"{k} units" if k > 1 else "1 unit"
+        if len(kinds) > 1 and self.settings.n_init is None:
+            with task(name):
+                best = self._screened(kinds, problem)
+            self.candidates.remember(best)
+            return best
+        runs = []
+        for number, (kind, start) in enumerate(kinds, 1):
+            began = time.perf_counter()
+            with task(f"{name}, start {number}" if len(kinds) > 1 else name):
+                run = self.starts.on_growing_samples(start(), problem)
+                run = self.trainer.trained(run)
+            self.candidates.remember(run)
+            runs.append((kind, run, time.perf_counter() - began))
+        return self.candidates.kept(runs)
+
+    def _kinds(
+        self, problem: Problem, k: int, narrower: Run | None
+    ) -> list[tuple[str, Start]]:
+        """The kinds of the starts of k units, and how each is made."""
+        alphas = self._first_alphas(problem)[: None if k > 1 else 1]
+        split = narrower is not None and narrower.network.n_hidden > 1
+        if narrower is not None and split:
+            alphas = [self.trainer.alpha_on(problem, narrower)]
+        alphas = [alphas[i % len(alphas)] for i in range(self._n_random(k))]
+        if self.settings.n_hidden is not None:
+            kind = "grown" if self.starts.grows(problem, k) else "random"
+            return [
+                (kind, partial(self.starts.grown, problem, k, alpha))
+                for alpha in alphas
+            ]
+        part = self.starts.first_sample(problem, k)
+        kinds: list[tuple[str, Start]] = [
+            ("random", partial(self.starts.random, part, k, alpha)) for alpha in alphas
+        ]
+        if narrower is not None and split:
+            alpha = self.trainer.alpha_on(part, narrower)
+            start = partial(self.starts.divided, narrower, part, k, alpha)
+            kinds.insert(0, ("split", start))
+        return kinds
+
+    def _n_random(self, k: int) -> int:
+        """How many random starts of k units."""
+        settings = self.settings
+        if k == 1:
+            return 1
+        if settings.n_init is not None:
+            return settings.n_init
+        given = settings.n_hidden is not None
+        plain = given and settings.alpha is not None
+        several = not plain and (given or k <= ALWAYS_TRIED)
+        return SCREENED_STARTS if several else 1
+
+    def _first_alphas(self, problem: Problem) -> list[tuple[float, float]]:
+        """Penalties to start from: a weak one, and where data are few a strong one.
+
+        The strong one is that of the prior which random starts are drawn from, of
+        precision D, under a noise as large as the targets: D/Σω. It leads to smooth
+        solutions where the weak one leads to interpolation.
+        """
+        if self.settings.alpha is not None:
+            return [self.settings.alpha]
+        strong = (problem.n_features + 1) / problem.rows.total_weight
+        alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
+        return [*alphas, (strong, FIRST_ALPHA)] if strong > FEW else alphas
+
+    def _screened(self, kinds: list[tuple[str, Start]], problem: Problem) -> Run:
+        """Go on with the start that is best after a few iterations."""
+        screened: list[tuple[str, Run, float]] = []
+        for kind, start in kinds:
+            began = time.perf_counter()
+            try:
+                run = self.trainer.screened(start())
+            except Stopped as stopped:
+                run = stopped.run
+                for _, other, _ in screened:
+                    run = self.candidates.better(run, other)
+                raise Stopped(run) from None
+            screened.append((kind, run, time.perf_counter() - began))
+        first = self.candidates.kept(screened)
+        began = time.perf_counter()
+        run = self.starts.on_growing_samples(first, problem)
+        run = self.trainer.trained(run)
+        self.candidates.trained_further(run, time.perf_counter() - began)
+        return run

@@ -1,0 +1,279 @@
+"""The Gauss–Newton matrix and the Hessian of the network, dense or sketched.
+
+A row of the Jacobian J is a Khatri–Rao product (a ⊗ x, f), with
+a = h'(u) f ∘ (A2_o − u) for output o: it is never stored for all rows, except in
+the dual form (`DualGaussNewton`), which is for few residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.linalg.blas import get_blas_funcs
+
+from sksoftnewton._activations import softmax
+from sksoftnewton._network.objective import Network
+from sksoftnewton._rows.blocks import Block
+from sksoftnewton._rows.sums import Terms, added
+
+Array = NDArray[np.float64]
+
+# Elements of J made for a part of a block: it stays in the cache, where it is not
+# for a very large model.
+PART_ELEMENTS, LEAST_PART = 2**18, 128
+COUNTED_ROWS = 512  # rows of J made at a time for a CountSketch
+
+
+class Curvature:
+    """The Gauss–Newton matrix and the Hessian at one θ, ridge included.
+
+    Attributes
+    ----------
+    theta, ridge : ndarray of shape (p,)
+    """
+
+    def __init__(self, network: Network, theta: Array) -> None:
+        self.network = network
+        self.theta = theta
+        self.ridge = network.ridge
+        self.A1, A2 = network.layers(theta)
+        self.A2: Array = A2.astype(network.rows.dtype, copy=False)
+
+    def metric(self, unit: Array, output: Array) -> Array:
+        """Marquardt's damping metric, shape (p,).
+
+        One number a hidden unit (its curvature averaged over the features, which
+        are standardised) and one a weight of the second layer. It does not
+        change when the features are rotated, so the primal system, the dual
+        system and wide data in the coordinates of their row space take the same
+        steps.
+
+        Parameters
+        ----------
+        unit : ndarray of shape (k,), trace of JᵀJ over the unit's features
+        output : ndarray of shape (n_outputs, k), diagonal of JᵀJ for A2
+        """
+        network = self.network
+        first = unit / network.mean_over + network.alpha[0]
+        first = np.repeat(_floored(first), network.shape1[1])
+        if network.output_weights is not None:
+            return first
+        return np.concatenate([first, _floored(output.ravel() + network.alpha[1])])
+
+    def gram(self, *, exact: bool = False) -> tuple[Array, Array]:
+        """JᵀJ + ridge or (``exact``) the Hessian, dense, and the damping metric.
+
+        Returns
+        -------
+        matrix : ndarray of shape (p, p)
+        metric : ndarray of shape (p,), that of JᵀJ for both
+        """
+        network = self.network
+        if exact or not network.knows_products_at(self.theta):
+            sums = network.rows.sum(lambda block: self._block_sums(block, exact))
+            if not exact:
+                network.products = self.theta, sums
+        else:
+            _, sums = network.products
+        first, cross, second, unit, output = (
+            total / network.rows.total_weight for total in sums
+        )
+        k, n1 = network.n_hidden, network.size1
+        H = np.zeros((network.n_params, network.n_params))
+        H[:n1, :n1] = np.tril(first)
+        H[:n1, :n1] += np.tril(first, -1).T
+        if network.output_weights is None:
+            for o in range(len(cross)):
+                here = slice(n1 + o * k, n1 + (o + 1) * k)
+                H[:n1, here], H[here, :n1] = cross[o], cross[o].T
+                H[here, here] = second[o]
+        H[np.diag_indices_from(H)] += network.ridge
+        return H, self.metric(unit, output)
+
+    def sketched_gram(
+        self, kind: str, size: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        """An unbiased estimate of JᵀJ, plus the ridge, and its damping metric.
+
+        Parameters
+        ----------
+        kind : {"uniform", "leverage", "countsketch"}
+            Rows drawn with equal probability or by approximate leverage, or all
+            rows thrown with random signs into ``size`` buckets.
+        size : int, rows of the sketch (for each output)
+        rng : numpy.random.Generator
+        """
+        rows = self.network.rows
+        if kind != "countsketch":
+            drawn = rows.draw(size, rng, by_leverage=kind == "leverage")
+            return Curvature(self.network.on(drawn), self.theta).gram()
+        buckets = np.zeros((size, self.network.n_params))
+        for start in range(0, rows.n_rows, COUNTED_ROWS):
+            block = rows.block(slice(start, start + COUNTED_ROWS))
+            for J in self.jacobian(block):
+                thrown = sp.csr_array(
+                    (
+                        rng.choice((-1.0, 1.0), len(J)),
+                        (rng.integers(size, size=len(J)), np.arange(len(J))),
+                    ),
+                    shape=(size, len(J)),
+                )
+                buckets += thrown @ J
+        H = buckets.T @ buckets / rows.total_weight
+        H[np.diag_indices_from(H)] += self.ridge
+        return H, self._metric_of(H)
+
+    def diagonal_metric(self) -> Array:
+        """The damping metric of all rows, without a p x p matrix."""
+
+        def traces(block: Block) -> Terms:
+            f = softmax(block.logits(self.A1))
+            u = self.A2 @ f
+            g = block.weight * self.network.activation.d1(u) ** 2
+            norms = self._square_norms(block)
+            unit = np.zeros(len(f))
+            for A2_row, u_o, g_o in zip(self.A2, u, g, strict=True):
+                unit += (f * (A2_row[:, None] - u_o)) ** 2 @ (g_o * norms)
+            return unit, g @ (f**2).T
+
+        unit, output = self.network.rows.sum(traces, 4 * self.network.n_hidden)
+        total = self.network.rows.total_weight
+        return self.metric(unit / total, output / total)
+
+    def _square_norms(self, block: Block) -> Array:
+        """|x|² of every row in the coordinates of θ, constant included."""
+        whitening = self.network.whitening
+        if whitening is None:
+            return block.square_norms() + 1
+        norms = np.empty(block.weight.size)
+        for rows, x in block.dense(LEAST_PART):
+            norms[rows] = np.sum(whitening.coordinates(x) ** 2, axis=0)
+        return norms
+
+    def _metric_of(self, H: Array) -> Array:
+        """The damping metric of a matrix with the ridge in it."""
+        network = self.network
+        diagonal = H.diagonal() - self.ridge
+        first = diagonal[: network.size1].reshape(network.shape1)
+        return self.metric(first.sum(axis=1), diagonal[network.size1 :])
+
+    def jacobian(self, block: Block) -> Iterator[Array]:
+        """The rows of √ω J for some rows: one dense matrix for each output."""
+        network = self.network
+        x = network.in_coordinates(block.all_dense())
+        f = softmax(block.logits(self.A1))
+        u = self.A2 @ f
+        g = np.sqrt(block.weight) * network.activation.d1(u)
+        k = network.n_hidden
+        for o, A2_row in enumerate(self.A2):
+            J = np.zeros((network.n_params, x.shape[1]))
+            J[: network.size1] = _khatri_rao(g[o] * f * (A2_row[:, None] - u[o]), x)
+            if network.output_weights is None:
+                start = network.size1 + o * k
+                J[start : start + k] = g[o] * f
+            yield J.T
+
+    def sketch_work(self, kind: str, size: int) -> float:
+        """Multiply-adds of `sketched_gram`."""
+        network = self.network
+        p = network.n_params
+        if kind == "countsketch":
+            return float(2 * network.n_residuals * p + size * p**2 / 2)
+        return float(size * network.rows.n_outputs * p**2 / 2)
+
+    def gram_work(self, *, exact: bool = False) -> float:
+        """Multiply-adds of `gram`."""
+        network = self.network
+        work = network.n_residuals * network.n_params**2 / 2
+        return float(2 * work if exact else work)
+
+    def _block_sums(self, block: Block, exact: bool) -> Terms:
+        memberships = softmax(block.logits(self.A1))
+        network = self.network
+        size = network.size1, network.size1
+        first = np.zeros(size, dtype=network.rows.dtype, order="F")
+        step = max(LEAST_PART, PART_ELEMENTS // network.size1)
+
+        def parts() -> Iterator[Terms]:
+            for rows, features in block.dense(step):
+                x = network.in_coordinates(features)
+                f, weight = memberships[:, rows], block.weight[rows]
+                yield self._part_sums(
+                    f, x, block.targets[:, rows], weight, exact, first
+                )
+
+        return (first, *added(parts()))
+
+    def _part_sums(
+        self, f: Array, x: Array, targets: Array, weight: Array, exact: bool, out: Array
+    ) -> Terms:
+        """Sums of products over some rows.
+
+        With p the curvature of a residual by its u, that is ω h'², or
+        ω (h'² + c h'') for the Hessian, r = ω h' c and s = f ∘ (A2ᵀ r − Σ r u), the
+        Hessian of a row is the sum over the outputs of v wᵀ + w vᵀ for
+
+            v = ((½ p a − r f) ⊗ x, ½ p f),    w = (a ⊗ x, f),
+
+        and of s_j x xᵀ and r f_j x for the products of a unit with itself.
+
+        Parameters
+        ----------
+        out : ndarray of shape (size1, size1)
+            Its lower triangle is increased by the products within A1.
+
+        Returns
+        -------
+        cross : ndarray of shape (n_outputs, size1, k), products of A1 and A2
+        second : ndarray of shape (n_outputs, k, k), products within A2
+        unit, output : the traces that `metric` takes
+        """
+        h = self.network.activation
+        u = self.A2 @ f
+        slope = h.d1(u)
+        g = weight * slope**2
+        p, r = g, np.zeros_like(g)
+        if exact:
+            c = weight * (h.value(u) - targets)
+            p, r = g + c * h.d2(u), slope * c
+        syrk, syr2k = get_blas_funcs(("syrk", "syr2k"), (out,))
+        cross, second = [], []
+        units, unit = np.arange(len(f)), np.zeros(len(f))
+        norms = np.sum(x**2, axis=0)
+        for A2_row, u_o, g_o, p_o, r_o in zip(self.A2, u, g, p, r, strict=True):
+            a = f * (A2_row[:, None] - u_o)
+            unit += a**2 @ (g_o * norms)
+            if exact:
+                v, w = _khatri_rao(0.5 * p_o * a - r_o * f, x), _khatri_rao(a, x)
+                syr2k(1.0, v.T, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                mixed = v @ f.T + w @ (0.5 * p_o * f).T
+                own = mixed.reshape(len(f), len(x), len(f))
+                own[units, :, units] += (r_o * f) @ x.T
+            else:
+                root = np.sqrt(p_o)
+                w = _khatri_rao(root * a, x)
+                syrk(1.0, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
+                mixed = w @ (root * f).T
+            cross.append(mixed)
+            second.append((p_o * f) @ f.T)
+        if exact:
+            s = f * (self.A2.T @ r - np.sum(r * u, axis=0))
+            size = len(x)
+            for j, s_j in enumerate(s):
+                here = slice(j * size, (j + 1) * size)
+                out[here, here] += (s_j * x) @ x.T
+        return np.stack(cross), np.stack(second), unit, g @ (f**2).T
+
+
+def _floored(values: Array) -> Array:
+    """Values kept above 1e-4 of their mean (a dead unit has no curvature)."""
+    return np.maximum(values, max(1e-4 * float(values.mean()), 1e-12))
+
+
+def _khatri_rao(left: Array, x: Array) -> Array:
+    """left_j x_d of every row, shape (len(left) * len(x), n)."""
+    products: Array = (left[:, None, :] * x).reshape(-1, x.shape[1])
+    return products

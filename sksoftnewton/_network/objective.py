@@ -1,0 +1,294 @@
+"""The estimator's objective: one softmax per sample, two layers.
+
+For a row x with an appended 1, z = A1 x (k hidden units), f = softmax(z),
+u = A2 f (m outputs), residual c = h(u) − y and weight ω,
+
+    F(A1, A2) = 1/(2 Σω) Σ ω |c|² + α₁/2 |A1|² + α₂/2 |A2|².
+
+Rows and (for the identity h) targets are standardised: see `Rows`. Intercepts,
+the last column of A1, are penalised too: softmax ignores a vector added to
+every row of A1, so this is what makes the Hessian positive definite.
+With ``penalty="logits"`` the first penalty is α₁/(2 Σω) Σ ω |z|². It is the same
+objective for features with unit second moments (`Whitening`), and that is how it
+is computed: A1 = Ã map, with the ridge on Ã.
+
+Parameters travel as one vector θ = (Ã, A2), each matrix row by row.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton._activations import Activation, softmax
+from sksoftnewton._network.coordinates import Whitening
+from sksoftnewton._rows.blocks import Block
+from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.sums import Terms
+
+Array = NDArray[np.float64]
+
+# The work of one exponential, in multiply-adds.
+EXPONENTIAL = 10
+
+
+class Network:
+    """F, its gradient and its products with vectors.
+
+    Parameters
+    ----------
+    rows : Rows
+        Targets standardised as the docstring of the module says.
+    n_hidden : int
+    activation : Activation
+        The output activation h.
+    alpha : (float, float)
+        α₁ and α₂.
+    whitening : Whitening or None
+        Given for the penalty on the logits.
+    output_weights : ndarray of shape (n_outputs, n_hidden) or None
+        A fixed A2 in the units of the standardised targets; None: A2 is learned.
+    mean_over : int or None
+        Number of features over which a hidden unit's curvature is averaged for
+        the damping metric; None: those of ``rows``.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        n_hidden: int,
+        activation: Activation,
+        alpha: tuple[float, float],
+        *,
+        whitening: Whitening | None = None,
+        output_weights: Array | None = None,
+        mean_over: int | None = None,
+    ) -> None:
+        self.rows = rows
+        self.n_hidden = n_hidden
+        self.activation = activation
+        self.alpha = alpha
+        self.whitening = whitening
+        self.output_weights = output_weights
+        n_coordinates = len(whitening.map) if whitening else rows.n_features
+        self.mean_over = (mean_over or rows.n_features) + 1
+        self.shape1 = (n_hidden, n_coordinates + 1)
+        self.shape2 = (rows.n_outputs, n_hidden)
+        self.size1 = n_hidden * (n_coordinates + 1)
+        learned = output_weights is None
+        self.n_params = self.size1 + (rows.n_outputs * n_hidden if learned else 0)
+        self.n_residuals = rows.n_rows * rows.n_outputs
+        self.ridge = np.repeat(alpha, (self.size1, self.n_params - self.size1))
+        # The sums that the latest Gauss–Newton matrix was made of, and their θ; they
+        # do not depend on alpha.
+        self.products: tuple[Array | None, Terms] = (None, ())
+        # Multiply-adds of one value and gradient: two matrix products and exp.
+        per_row = n_hidden * (2 * rows.entries_per_row + EXPONENTIAL)
+        self.gradient_work = float(rows.n_rows * per_row)
+
+    def on(self, rows: Rows, alpha: tuple[float, float] | None = None) -> Network:
+        """The same network on other rows with the same features."""
+        return Network(
+            rows,
+            self.n_hidden,
+            self.activation,
+            alpha or self.alpha,
+            whitening=self.whitening,
+            output_weights=self.output_weights,
+            mean_over=self.mean_over - 1,
+        )
+
+    def with_alpha(self, alpha: tuple[float, float]) -> Network:
+        """The same network with other penalties."""
+        other = self.on(self.rows, alpha)
+        other.products = self.products
+        return other
+
+    def knows_products_at(self, theta: Array) -> bool:
+        return self.products[0] is theta
+
+    @cached_property
+    def kernel(self) -> Array:
+        """Inner products of the rows in the coordinates of θ, constant included."""
+        if self.whitening is None:
+            return self.rows.kernel + 1
+        x = self.in_coordinates(self.rows.whole().all_dense())
+        return x.T @ x
+
+    def in_coordinates(self, features: Array) -> Array:
+        """Features of rows, with a last one of ones, in the coordinates of θ."""
+        if self.whitening is None:
+            return features
+        return self.whitening.coordinates(features)
+
+    # -- the parameter vector ---------------------------------------------------
+
+    def layers(self, theta: Array) -> tuple[Array, Array]:
+        """A1 for the features of ``rows``, and A2."""
+        A1 = theta[: self.size1].reshape(self.shape1)
+        if self.whitening:
+            A1 = self.whitening.lift(A1)
+        if self.output_weights is not None:
+            return A1, self.output_weights
+        return A1, theta[self.size1 :].reshape(self.shape2)
+
+    def direction(self, vector: Array) -> tuple[Array, Array]:
+        """As `layers`, for a direction: zero where A2 is fixed."""
+        A1, A2 = self.layers(vector)
+        return A1, A2 if self.output_weights is None else np.zeros(self.shape2)
+
+    def pack(self, A1: Array, A2: Array) -> Array:
+        """The parameter vector of two layers (the inverse of `layers`)."""
+        if self.whitening:
+            A1 = self.whitening.project(A1)
+        return self._joined(A1, A2)
+
+    def _joined(self, first: Array, second: Array) -> Array:
+        parts = [first.ravel()]
+        if self.output_weights is None:
+            parts.append(second.ravel())
+        return np.concatenate(parts)
+
+    def covector(self, first: Array, second: Array) -> Array:
+        """A gradient with respect to (A1, A2) as one with respect to θ, over Σω."""
+        if self.whitening:
+            inner = first[:, :-1] @ self.whitening.map.T
+            first = np.hstack([inner, first[:, -1:]])
+        return self._joined(first, second) / self.rows.total_weight
+
+    # -- value and derivatives --------------------------------------------------
+
+    def residual_squares(self, theta: Array) -> Array:
+        """Σ ω c² of each output, shape (n_outputs,)."""
+        A1, A2 = self.layers(theta)
+
+        def terms(block: Block) -> Terms:
+            c = self.activation.value(A2 @ softmax(block.logits(A1))) - block.targets
+            return (c**2 @ block.weight,)
+
+        (squares,) = self.rows.sum(terms, 2 * self.n_hidden)
+        total: Array = squares
+        return total
+
+    def resolution(self, value: float) -> float:
+        """Rounding error of F: that of the residuals, of size ε times the targets."""
+        eps = float(np.finfo(self.rows.dtype).eps)
+        return (
+            8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.rows.mean_square)))
+        )
+
+    def penalty(self, theta: Array) -> float:
+        return 0.5 * float(self.ridge @ theta**2)
+
+    def value(self, theta: Array) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = float(self.residual_squares(theta).sum())
+        return 0.5 * squares / self.rows.total_weight + self.penalty(theta)
+
+    def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
+        """F and its gradient.
+
+        With E = exp(z), S = Σ E and r = ω h' c, the gradient by z is
+        E ∘ (A2ᵀ r − Σ r u) / S: apart from exp, it passes over the n x k numbers
+        in matrix products and one multiplication.
+        """
+        A1, A2 = self.layers(theta)
+        A1 = A1 - A1.mean(axis=0)  # the largest logit is not below 0: S >= 1
+        ones = np.ones((1, self.n_hidden))
+        head = np.vstack([ones, A2]).astype(self.rows.dtype)
+        tail = np.vstack([A2, -ones]).T.astype(self.rows.dtype)
+        linear = self.activation.name == "identity"
+
+        def terms(block: Block) -> Terms:
+            E = block.logits(A1)
+            np.exp(E, out=E)
+            sums = head @ E
+            if not np.isfinite(sums[0]).all():  # overflow: leave out a common factor
+                E = block.logits(A1)
+                E -= np.max(E, axis=0)
+                np.exp(E, out=E)
+                sums = head @ E
+            S, u = sums[0], sums[1:]
+            u /= S
+            c = u if linear else self.activation.value(u)
+            c = c - block.targets
+            r = c * block.weight
+            loss = float(np.vdot(r, c))
+            if not linear:
+                r *= self.activation.d1(u)
+            r /= S
+            both = np.empty_like(sums)
+            both[:-1] = r
+            np.sum(np.multiply(r, u, out=u), axis=0, out=both[-1])
+            s = tail @ both
+            s *= E
+            return loss, block.outer(s), r @ E.T
+
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares, first, second = self.rows.sum(terms, 2 * self.n_hidden)
+            gradient = self.covector(first, second)
+        value = 0.5 * float(squares) / self.rows.total_weight + self.penalty(theta)
+        return value, gradient + self.ridge * theta
+
+    def gauss_newton_product(self, theta: Array, vector: Array) -> Array:
+        """(JᵀJ + ridge) v, with J the weighted Jacobian of the residuals."""
+        return self._curvature_product(theta, vector, exact=False)
+
+    def hessian_product(self, theta: Array, vector: Array) -> Array:
+        """∇²F(θ) v: with the curvature of softmax and of h."""
+        return self._curvature_product(theta, vector, exact=True)
+
+    def _curvature_product(self, theta: Array, vector: Array, exact: bool) -> Array:
+        A1, A2 = self.layers(theta)
+        V1, V2 = self.direction(vector)
+        h = self.activation
+
+        def terms(block: Block) -> Terms:
+            f = softmax(block.logits(A1))
+            u = A2 @ f
+            t = block.logits(V1)
+            t -= np.sum(f * t, axis=0)
+            f_dot = f * t
+            u_dot = A2 @ f_dot + V2 @ f
+            slope = h.d1(u)
+            curvature = block.weight * slope**2
+            if not exact:
+                r_dot = curvature * u_dot
+                q_dot = A2.T @ r_dot
+                s_dot = f * (q_dot - np.sum(f * q_dot, axis=0))
+                return block.outer(s_dot), r_dot @ f.T
+            c = block.weight * (h.value(u) - block.targets)
+            r, r_dot = slope * c, (curvature + c * h.d2(u)) * u_dot
+            q, q_dot = A2.T @ r, V2.T @ r + A2.T @ r_dot
+            mean_dot = np.sum(f_dot * q + f * q_dot, axis=0)
+            s_dot = f_dot * (q - np.sum(f * q, axis=0)) + f * (q_dot - mean_dot)
+            return block.outer(s_dot), r_dot @ f.T + r @ f_dot.T
+
+        first, second = self.rows.sum(terms, 4 * self.n_hidden)
+        product = self.covector(first, second)
+        return product + self.ridge * vector
+
+    # -- the start ----------------------------------------------------------------
+
+    def start(self, A1: Array) -> Array:
+        """θ with the given first layer and A2 by ridge regression on its softmax.
+
+        For h other than the identity the regression is on h⁻¹(y).
+        """
+        if self.output_weights is not None:
+            return self.pack(A1, self.output_weights)
+        size = np.abs(self.rows.targets.T) @ self.rows.weight / self.rows.total_weight
+
+        def terms(block: Block) -> Terms:
+            f = softmax(block.logits(A1))
+            goal = self.activation.inverse_of_targets(block.targets, size[:, None])
+            weighted = f * block.weight
+            return weighted @ f.T, weighted @ goal.T
+
+        gram, products = self.rows.sum(terms)
+        gram, products = (x / self.rows.total_weight for x in (gram, products))
+        ridge = max(self.alpha[1], 1e-3 * float(np.trace(gram)) / self.n_hidden)
+        gram[np.diag_indices_from(gram)] += ridge
+        return self.pack(A1, np.linalg.solve(gram, products).T)

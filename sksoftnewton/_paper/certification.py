@@ -1,0 +1,211 @@
+"""The certificate of a point: constants, tests and measurements put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from sksoftnewton._paper.certificate import (
+    Condition,
+    Conditions,
+    ConvergenceCertificate,
+)
+from sksoftnewton._paper.constants import Everywhere, LocalLipschitz, OutputConstants
+from sksoftnewton._paper.curvature import Curvature
+from sksoftnewton._paper.geometry import InputGeometry, OutputHull
+from sksoftnewton._paper.hessian import (
+    HessianSketch,
+    MeasuredSketch,
+    check_sketch,
+    measure_sketch,
+)
+from sksoftnewton._paper.kantorovich import (
+    LARGEST_DELTA,
+    LARGEST_EPSILON,
+    NO_PROOF,
+    PAPERS_RATE,
+    Kantorovich,
+    theoretical_rate,
+)
+from sksoftnewton._paper.objective import Attention, check_problem
+from sksoftnewton._paper.sparsifier import Seed, check_epsilon
+
+Array = NDArray[np.float64]
+
+
+def cholesky_factor(H: Array) -> Array | None:
+    """R with RᵀR = H, upper; None where H is not positive definite."""
+    try:
+        factor: Array = cholesky(H)
+    except LinAlgError:
+        return None
+    return factor
+
+
+def certify(
+    A1: Any,
+    A2: Any,
+    b: Any,
+    x: Any,
+    *,
+    h: str = "identity",
+    w: Any = 1.0,
+    x0: Any = None,
+    sketch: str = "leverage",
+    epsilon: float = 0.1,
+    random_state: Seed = None,
+) -> ConvergenceCertificate:
+    """The certificate of any point x of the problem of `two_layer_softmax_regression`.
+
+    Parameters
+    ----------
+    A1, A2, b, h, w, sketch, epsilon, random_state
+        As in `two_layer_softmax_regression`.
+    x : array of shape (d,)
+    x0 : array of shape (d,), optional
+        The start whose distance to the minimiser is judged; x by default.
+
+    Returns
+    -------
+    ConvergenceCertificate
+
+    Notes
+    -----
+    Costs a few exact Hessians. Diameters are exact for small problems and
+    bounded by twice a radius for large ones.
+    """
+    problem = check_problem(A1, A2, b, h, w)
+    x = problem.check_point(x, "x")
+    x0 = x if x0 is None else problem.check_point(x0, "x0")
+    check_sketch(sketch)
+    check_epsilon(epsilon)
+    problem.finite_gradient(x, "x")
+    draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
+    return certificate_at(Curvature(problem, x), x, x0, draw)
+
+
+def certificate_at(
+    curvature: Curvature,
+    x: Array,
+    x0: Array,
+    draw: HessianSketch,
+    *,
+    hessian: Array | None = None,
+    contraction: Callable[[float], float] = lambda radius: np.nan,
+) -> ConvergenceCertificate:
+    """The certificate at x, for a run that began at x0.
+
+    Parameters
+    ----------
+    curvature : Curvature at x
+    x, x0 : ndarray of shape (d,)
+    draw : HessianSketch, whose error is measured
+    hessian : ndarray of shape (d, d), ∇²L(x) if it is known already
+    contraction : callable
+        From a radius in the norm of ∇²L(x) to the largest contraction ratio
+        measured within it.
+    """
+    problem = curvature.problem
+    H = curvature.hessian() if hessian is None else hessian
+    hull = OutputHull.of(problem.A2, problem.n)
+    constants = OutputConstants(hull, problem.activation, problem.b)
+    everywhere = Everywhere.of(problem, constants)
+    eigenvalues = np.linalg.eigvalsh(H)
+    factor = cholesky_factor(H)
+    test, radius, start = NO_PROOF, np.nan, np.nan
+    if factor is not None:
+        test, radius = _near(curvature, constants, factor, x)
+        # The norm of H(x*) is larger by (1 + Mt)^½ at most.
+        start = float(np.linalg.norm(factor @ (x0 - x))) + test.distance
+        start *= np.sqrt(1 + test.loss)
+    measured = measure_sketch(curvature, H, factor, draw)
+    rate = theoretical_rate(measured.promised, LARGEST_DELTA)
+    return ConvergenceCertificate(
+        beta=everywhere.beta,
+        w2_required_eig=everywhere.w2_required_eig,
+        w2_required_diameter=everywhere.w2_required_diameter,
+        conditions_hold=_conditions(
+            problem, everywhere, test, start, radius, measured, rate
+        ),
+        global_strong_convexity=everywhere.strong_convexity,
+        lipschitz_euclidean=everywhere.lipschitz,
+        lipschitz_local=test.lipschitz,
+        newton_decrement=test.decrement,
+        kantorovich=test.kantorovich,
+        certified=test.certified,
+        distance_H=test.distance,
+        distance=test.distance / np.sqrt(eigenvalues[0]) if test.certified else np.nan,
+        strong_convexity=float(eigenvalues[0] * (1 - test.loss)),
+        radius_H=radius,
+        radius_euclidean=float(radius / np.sqrt((1 + test.loss) * eigenvalues[-1])),
+        theory_rate=rate,
+        sample_size_theory=draw.sample_size,
+        sketch_eps=measured.eps,
+        gamma=measured.gamma,
+        rows_used=measured.rows,
+        observed_contraction=contraction(radius),
+        lambda_min=float(eigenvalues[0]),
+        condition_number=(
+            np.inf if factor is None else float(eigenvalues[-1] / eigenvalues[0])
+        ),
+        not_certified=_not_certified(
+            constants, everywhere, draw.sketch if measured.promised else "none"
+        ),
+    )
+
+
+def _near(
+    curvature: Curvature, constants: OutputConstants, factor: Array, x: Array
+) -> tuple[Kantorovich, float]:
+    """The Kantorovich test at x with RᵀR = ∇²L(x), and the radius of contraction."""
+    problem = curvature.problem
+    _, gradient = problem.value_and_gradient(x)
+    decrement = np.linalg.norm(solve_triangular(factor, gradient, trans="T"))
+    geometry = InputGeometry.of(problem.A1, curvature.f, factor)
+    lipschitz = LocalLipschitz(curvature, constants, geometry)
+    test = Kantorovich.test(float(decrement), lipschitz)
+    return test, test.radius(lipschitz)
+
+
+def _conditions(
+    problem: Attention,
+    everywhere: Everywhere,
+    test: Kantorovich,
+    start: float,
+    radius: float,
+    measured: MeasuredSketch,
+    rate: float,
+) -> Conditions:
+    w2 = float(problem.w2.min())
+    required = min(everywhere.w2_required_eig, everywhere.w2_required_diameter)
+    return Conditions(
+        (
+            Condition("penalty", "w² for convexity everywhere,", w2, ">", required),
+            Condition("minimiser", "M η for x* near x,", test.kantorovich, "<=", 0.5),
+            Condition(
+                "initialisation", "|x0 − x*| within radius,", start, "<=", radius
+            ),
+            Condition("sparsifier", "measured ε,", measured.eps, "<=", LARGEST_EPSILON),
+            Condition("contraction", "promised θ,", rate, "<=", PAPERS_RATE),
+        )
+    )
+
+
+def _not_certified(
+    constants: OutputConstants, everywhere: Everywhere, sketch: str
+) -> tuple[str, ...]:
+    gaps = []
+    if not constants.smooth:
+        gaps.append("anything about second derivatives: the kink of relu is in reach")
+    if np.isnan(everywhere.strong_convexity):
+        gaps.append("that the minimiser is a global one")
+    gaps.append("rounding errors")
+    if sketch in ("leverage", "frozen"):
+        gaps.append("the accuracy of the approximate leverage scores")
+    if sketch == "uniform":
+        gaps.append("the error of uniform sampling, which has no bound")
+    return tuple(gaps)

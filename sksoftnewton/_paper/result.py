@@ -1,0 +1,39 @@
+"""What the solver of the paper's problem returns."""
+
+from __future__ import annotations
+
+from scipy.optimize import OptimizeResult
+
+from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, NO_PROGRESS, STOPPED
+
+MESSAGES = {
+    CONVERGED: "The gradient is small enough, or as small as rounding lets it be.",
+    MAX_ITER: "max_iter iterations were made before the gradient was small enough.",
+    NO_PROGRESS: "No step lowers the loss, but the gradient is not small.",
+    STOPPED: "The callback asked to stop.",
+}
+
+
+class SoftmaxRegressionResult(OptimizeResult):  # type: ignore[misc]
+    """What `two_layer_softmax_regression` found: attributes, and a dict.
+
+    Attributes
+    ----------
+    x : ndarray of shape (d,)
+    fun : float, L(x)
+    jac : ndarray of shape (d,), ∇L(x)
+    nit, nfev : int
+        Outer iterations, and evaluations of L with its gradient.
+    success : bool, status == "converged"
+    status : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
+    message : str
+    history : dict of arrays of shape (nit,)
+        One entry an iteration, after its step: ``loss``, ``gradient_norm``,
+        ``damping`` λ, ``decrement`` (of the first model tried), ``indefinite``
+        (that model had a negative eigenvalue), ``n_rows`` n, ``rows_kept`` in the
+        Hessian, ``sketch_size`` (the same, 0 where the Hessian was exact),
+        ``n_cg`` 0, ``passes`` (work so far in gradient evaluations), ``time`` (s)
+        and ``contraction``: |x⁺ − x*|_H / |x − x*|_H in the norm of the Hessian at
+        the solution, nan where rounding hides it.
+    certificate : ConvergenceCertificate
+    """

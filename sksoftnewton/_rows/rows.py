@@ -1,0 +1,292 @@
+"""The weighted rows of a regression problem, in blocks, and sums over the blocks.
+
+Everything that the solver asks of the data is a sum over blocks of rows, so
+this is the only module that knows how the rows are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.sums import Terms, added, sum_of_groups
+
+Array = NDArray[np.float64]
+
+# Elements a block and what is computed from it: enough work to hide the
+# interpreter, little enough for the cache. And the least and most rows.
+BLOCK_ELEMENTS = 2**17
+LEAST_ROWS, MOST_ROWS = 256, 8192
+# Elements of dense data up to which a standardised copy is kept.
+CACHE_ELEMENTS = 2**24
+# Elements of the largest sample of rows that is copied.
+COPIED_ELEMENTS = 2**22
+# Rows made dense at a time where only their second moments are wanted.
+DENSE_ROWS = 512
+# Directions of X with less than this share of the largest variance are noise.
+RANK_TOLERANCE = 1e-10
+
+
+class Rows:
+    """The weighted rows of a regression problem.
+
+    Parameters
+    ----------
+    X : ndarray (or memory map) or csr_array of shape (n, n_features)
+    targets : ndarray of shape (n, n_outputs), float64
+    weight : ndarray of shape (n,), positive
+    standardisation : Standardisation of the columns in use
+    columns : ndarray of int or None
+        The columns of X that are in use, all for None. Dense X is never copied whole.
+    dtype : float64 or float32
+        Precision of the blocks. Sums over them are in float64.
+    n_threads : int
+        Threads that share the blocks. No result depends on it.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        targets: Array,
+        weight: Array,
+        standardisation: Standardisation,
+        *,
+        columns: Index | None = None,
+        dtype: Any = np.float64,
+        n_threads: int = 1,
+    ) -> None:
+        self.dtype = np.dtype(dtype)
+        self.targets = targets
+        self.weight = weight
+        self.standardisation = standardisation
+        self.columns = columns
+        self.n_threads = n_threads
+        self.total_weight = float(weight.sum())
+        self.n_rows = X.shape[0]
+        self.n_features = len(standardisation.mean)
+        self.n_outputs = targets.shape[1]
+        self.sparse: bool = sp.issparse(X)
+        self.X: Any = X
+        if self.sparse:
+            if columns is not None:
+                X, self.columns = X[:, columns], None
+            scale = standardisation.scale
+            self.X = sp.csr_array(
+                ((X.data / scale[X.indices]), X.indices, X.indptr), shape=X.shape
+            ).astype(self.dtype, copy=False)
+            self._shift = standardisation.mean / scale
+
+    @property
+    def entries_per_row(self) -> float:
+        """Features that are stored for a row, and the constant."""
+        return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
+
+    @property
+    def few_enough(self) -> int:
+        """Most rows that `take` should copy."""
+        return int(COPIED_ELEMENTS / self.entries_per_row)
+
+    def take(self, rows: Index) -> Rows:
+        """A copy of some of the rows."""
+        return Rows(
+            self.X[rows],
+            self.targets[rows],
+            self.weight[rows],
+            self._standardisation_of_stored,
+            columns=self.columns,
+            dtype=self.dtype,
+            n_threads=self.n_threads,
+        )
+
+    def draw(
+        self, size: int, rng: np.random.Generator, *, by_leverage: bool = False
+    ) -> Rows:
+        """Rows drawn with replacement, weighted so that sums keep their expectation.
+
+        With equal probability, or half so and half in proportion to the leverage
+        scores of the standardised rows.
+        """
+        if by_leverage:
+            cumulative = self._cumulative_leverage
+            drawn = np.sort(cumulative.searchsorted(rng.random(size), side="right"))
+            probability = np.diff(cumulative, prepend=0.0)[drawn]
+        else:
+            drawn = np.sort(rng.integers(self.n_rows, size=size))
+            probability = np.full(size, 1 / self.n_rows)
+        rows = self.take(drawn)
+        rows.weight = rows.weight / (size * probability)
+        rows.total_weight = self.total_weight
+        return rows
+
+    @cached_property
+    def _cumulative_leverage(self) -> Array:
+        """Cumulative probabilities of the rows for `draw`."""
+        inverse = np.linalg.pinv(self.second_moments, hermitian=True)
+        scores = np.empty(self.n_rows)
+        for start in range(0, self.n_rows, DENSE_ROWS):
+            rows = slice(start, start + DENSE_ROWS)
+            x = self.block(rows).all_dense()[:-1]
+            scores[rows] = 1 + np.sum(x * (inverse @ x), axis=0)  # 1: the constant's
+        scores *= self.weight
+        probability = 0.5 / self.n_rows + 0.5 * scores / scores.sum()
+        cumulative: Array = np.cumsum(probability)
+        cumulative /= cumulative[-1]
+        return cumulative
+
+    @property
+    def double(self) -> Rows:
+        """The same rows with blocks in float64."""
+        return self if self.dtype == np.float64 else self._in_float64
+
+    @cached_property
+    def _in_float64(self) -> Rows:
+        return Rows(
+            self.X,
+            self.targets,
+            self.weight,
+            self._standardisation_of_stored,
+            columns=self.columns,
+            n_threads=self.n_threads,
+        )
+
+    def with_features(self, kept: Index) -> Rows:
+        """The same rows with some of their features."""
+        return Rows(
+            self.X,
+            self.targets,
+            self.weight,
+            self._standardisation_of_stored.take(kept),
+            columns=kept if self.columns is None else self.columns[kept],
+            dtype=self.dtype,
+            n_threads=self.n_threads,
+        )
+
+    @property
+    def _standardisation_of_stored(self) -> Standardisation:
+        if self.sparse:  # X is scaled already
+            return Standardisation(self._shift, np.ones(self.n_features))
+        return self.standardisation
+
+    def block(self, rows: slice | Index) -> Block:
+        """The block of the given rows."""
+        targets = self.targets[rows].T.astype(self.dtype, copy=False)
+        weight = self.weight[rows].astype(self.dtype, copy=False)
+        if self.sparse:
+            return SparseBlock(self.X[rows], self._shift, targets, weight)
+        kept = self._standardised
+        features = self._standardised_block(rows) if kept is None else kept[:, rows]
+        return DenseBlock(features, targets, weight)
+
+    @cached_property
+    def _standardised(self) -> Array | None:
+        """All features of dense data, where they are few enough to be kept."""
+        if self.n_rows * (self.n_features + 1) > CACHE_ELEMENTS:
+            return None
+        features = np.empty((self.n_features + 1, self.n_rows), dtype=self.dtype)
+        for start in range(0, self.n_rows, MOST_ROWS):
+            rows = slice(start, start + MOST_ROWS)
+            features[:, rows] = self._standardised_block(rows)
+        return features
+
+    def _standardised_block(self, rows: slice | Index) -> Array:
+        part = self.X[rows]
+        if self.columns is not None:
+            part = part[:, self.columns]
+        features = np.empty((self.n_features + 1, part.shape[0]), dtype=self.dtype)
+        body, mean = features[:-1], self.standardisation.mean[:, None]
+        np.subtract(part.T, mean, out=body, casting="same_kind")
+        body /= self.standardisation.scale[:, None]
+        features[-1] = 1
+        return features
+
+    def whole(self) -> Block:
+        """All rows as one block; for problems small enough for n x n matrices."""
+        return self.block(slice(0, self.n_rows))
+
+    def block_rows(self, width: int) -> int:
+        """Rows a block for a computation that makes so many numbers a row."""
+        entries = self.entries_per_row
+        size = int(np.clip(BLOCK_ELEMENTS / (entries + width), LEAST_ROWS, MOST_ROWS))
+        if self.sparse:  # what a block adds up is dense
+            size = max(size, int(self.n_features / entries))
+        return size
+
+    def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
+        """Sum over the blocks of a function that returns a tuple of arrays."""
+        size = self.block_rows(width)
+        starts = range(0, self.n_rows, size)
+        if len(starts) == 1:
+            return added(iter([function(self.whole())]))
+
+        def term(start: int) -> Terms:
+            return function(self.block(slice(start, start + size)))
+
+        return sum_of_groups(term, starts, self.n_threads)
+
+    @cached_property
+    def mean_square(self) -> float:
+        """Weighted mean of |target|²."""
+        squares = np.sum(self.targets**2, axis=1)
+        return float(self.weight @ squares) / self.total_weight
+
+    @cached_property
+    def second_moments(self) -> Array:
+        """Σ ω x xᵀ / Σ ω of the standardised features (no constant).
+
+        Shape (n_features, n_features).
+        """
+
+        def moments(block: Block) -> Terms:
+            total = np.zeros((self.n_features, self.n_features))  # in float64
+            for rows, features in block.dense(DENSE_ROWS):
+                x = features[:-1]
+                total += (x * block.weight[rows]) @ x.T
+            return (total,)
+
+        (total,) = self.sum(moments)
+        mean: Array = total / self.total_weight
+        return mean
+
+    @cached_property
+    def _range_basis(self) -> Array | None:
+        """Orthonormal basis of the range of `second_moments`; None: all of it."""
+        _, vectors = range_of(self.second_moments)
+        return None if vectors.shape[1] == self.n_features else vectors
+
+    def onto_range(self, A1: Array) -> Array:
+        """The part of A1 that predictions see."""
+        basis = self._range_basis
+        if basis is None:
+            return A1
+        return np.hstack([(A1[:, :-1] @ basis) @ basis.T, A1[:, -1:]])
+
+    @cached_property
+    def kernel(self) -> Array:
+        """Inner products of the standardised features (no constant), (n, n)."""
+        if self.sparse:
+            X = self.X.astype(np.float64, copy=False)
+            products: Array = (X @ X.T).toarray()
+            cross: Array = X @ self._shift
+            products -= cross[:, None] + cross
+            products += self._shift @ self._shift
+            return products
+        block = self.double.whole()
+        assert isinstance(block, DenseBlock)
+        x = block.features[:-1]
+        return x.T @ x
+
+
+def range_of(moments: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of M without those of noise."""
+    values, vectors = np.linalg.eigh(moments)
+    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+    if not kept.any():  # every feature is constant
+        return np.ones(1), vectors[:, -1:]
+    return values[kept], vectors[:, kept]

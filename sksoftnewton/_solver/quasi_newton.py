@@ -1,0 +1,212 @@
+"""Newton's metric from a sketch, corrected by quasi-Newton pairs.
+
+A matrix from a sample of the rows costs little, but as the only model it stalls
+wherever the sample errs. Here it is the metric of limited-memory BFGS: it takes the
+conditioning away, and the pairs absorb its error and the curvature it leaves out, at
+one gradient a step. One iteration of the outer loop makes one metric and takes many
+steps in it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotrs
+
+from sksoftnewton._solver.points import ConvergenceRule, Move, Objective, Point
+
+Array = NDArray[np.float64]
+
+MEMORY = 20  # pairs
+# Gradients for which one metric serves.
+GRADIENTS = 40
+# A step is shortened by interpolation at most so often; so many shortened steps in a
+# row end the use of a metric with too small λ, so few in all let λ shrink.
+SHORTENINGS = 4
+TOO_MANY, FEW = 2, 2
+SUFFICIENT = 1e-4  # share of the slope's decrease that is accepted
+LEAST_DAMPING, LARGEST_DAMPING = 1e-6, 1e8
+# Least cosine between a step and the change of the gradient along it.
+LEAST_COSINE = 1e-10
+
+
+class Metric:
+    """(H + λ D)⁻¹ for a sketched H, or (1 + λ)⁻¹ D⁻¹ where H would be too large.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (p, p), or None
+    diagonal : ndarray of shape (p,), D
+    work : float, multiply-adds that made it
+    sketch_size : int, rows it was made from
+    """
+
+    def __init__(
+        self, matrix: Array | None, diagonal: Array, work: float, sketch_size: int
+    ) -> None:
+        self.matrix = matrix
+        self.diagonal = diagonal
+        self.work = work
+        self.sketch_size = sketch_size
+
+    def inverse(self, damping: float) -> tuple[Callable[[Array], Array], float]:
+        """The map g ↦ (H + λ D)⁻¹ g, and the λ that was large enough for it."""
+        if self.matrix is None:
+            return partial(np.multiply, 1 / ((1 + damping) * self.diagonal)), damping
+        while True:
+            damped = self.matrix.copy()
+            damped[np.diag_indices_from(damped)] += damping * self.diagonal
+            factor, info = dpotrf(damped.T, lower=1, overwrite_a=1, clean=0)
+            self.work += len(factor) ** 3 / 6
+            if not info:
+                return partial(_solved, factor), damping
+            damping = max(4 * damping, LEAST_DAMPING)
+
+
+def _solved(factor: Any, vector: Array) -> Array:
+    solution: Array = dpotrs(factor, vector, lower=1)[0]
+    return solution
+
+
+class QuasiNewton:
+    """Limited-memory BFGS in the metric of the latest sketch.
+
+    Parameters
+    ----------
+    metric_at : callable (point) -> Metric
+    memory : int, pairs that are kept
+    """
+
+    def __init__(
+        self, metric_at: Callable[[Point], Metric], memory: int = MEMORY
+    ) -> None:
+        self._metric_at = metric_at
+        self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
+
+    def at(self, point: Point) -> QuasiNewton:
+        """The same pairs with the metric at another point."""
+        self._metric = self._metric_at(point)
+        return self
+
+    @property
+    def sketch_size(self) -> int:
+        return self._metric.sketch_size
+
+    @property
+    def work(self) -> float:
+        return self._metric.work
+
+    def advance(
+        self,
+        objective: Objective,
+        point: Point,
+        damping: float,
+        converged: ConvergenceRule,
+    ) -> tuple[Move, bool]:
+        """Steps until the rule holds, the metric is worn out or unsuitable.
+
+        Returns
+        -------
+        move : Move from the given point to the last one
+        done : bool, whether the rule holds
+        """
+        solve, damping = self._metric.inverse(min(damping, LARGEST_DAMPING))
+        n_trials = n_steps = n_shortened = in_a_row = 0
+        while True:
+            direction = self._direction(point.gradient, solve)
+            predicted = -0.5 * float(point.gradient @ direction)
+            resolution = objective.resolution(point.value)
+            step = _Search(objective, point, direction)
+            if predicted > resolution:
+                step.run()
+            n_trials, n_steps = n_trials + step.n_trials, n_steps + 1
+            move = Move(
+                step.point,
+                predicted,
+                resolution,
+                damping,
+                damping,
+                n_trials,
+                indefinite=False,
+                n_steps=n_steps,
+            )
+            if step.found:
+                self._remember(step)
+            point = step.point
+            if converged(move):
+                return move, True
+            if not step.found:
+                self._pairs.clear()
+                stuck = damping >= LARGEST_DAMPING and n_steps == 1
+                return replace(move, damping=10 * damping, stuck=stuck), False
+            in_a_row = in_a_row + 1 if step.n_trials > 1 else 0
+            n_shortened += step.n_trials > 1
+            if in_a_row == TOO_MANY and self._metric.matrix is not None:
+                return replace(move, damping=4 * damping), False
+            if n_trials >= GRADIENTS:
+                if n_shortened <= FEW:
+                    damping = max(damping / 3, LEAST_DAMPING)
+                return replace(move, damping=damping), False
+
+    def _direction(self, gradient: Array, solve: Callable[[Array], Array]) -> Array:
+        """−B⁻¹ g by the two-loop recursion."""
+        q = gradient.copy()
+        shares = []
+        for step, change, scale in reversed(self._pairs):
+            shares.append(scale * float(step @ q))
+            q -= shares[-1] * change
+        q = solve(q)
+        if self._metric.matrix is None and self._pairs:  # D has no scale of its own
+            step, change, scale = self._pairs[-1]
+            q /= scale * float(change @ solve(change))
+        for step, change, scale in self._pairs:
+            q += (shares.pop() - scale * float(change @ q)) * step
+        return -q
+
+    def _remember(self, search: _Search) -> None:
+        step = search.point.theta - search.start.theta
+        change = search.point.gradient - search.start.gradient
+        product = float(step @ change)
+        sizes = float(np.linalg.norm(step) * np.linalg.norm(change))
+        if product > LEAST_COSINE * sizes:
+            self._pairs.append((step, change, 1 / product))
+
+
+class _Search:
+    """A step along a direction: full, or shortened by interpolation.
+
+    Attributes
+    ----------
+    start, point : Point; the same until a step is found
+    found : bool
+    n_trials : int
+    """
+
+    def __init__(self, objective: Objective, start: Point, direction: Array) -> None:
+        self.objective = objective
+        self.start = self.point = start
+        self.direction = direction
+        self.found = False
+        self.n_trials = 0
+
+    def run(self) -> None:
+        slope = float(self.start.gradient @ self.direction)
+        length = 1.0
+        for _ in range(SHORTENINGS + 1):
+            theta = self.start.theta + length * self.direction
+            trial = Point.at(self.objective, theta)
+            self.n_trials += 1
+            change = trial.value - self.start.value
+            if change <= SUFFICIENT * length * slope:
+                self.point = trial
+                self.found = True
+                return
+            bend = change - length * slope  # half the second derivative, times length²
+            shorter = -length * slope / (2 * bend) if np.isfinite(bend) else 0.0
+            length *= float(np.clip(shorter, 0.1, 0.5))

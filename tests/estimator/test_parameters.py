@@ -1,0 +1,71 @@
+import re
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+
+from sksoftnewton import TwoLayerSoftmaxRegressor
+
+
+def model(**kwargs):
+    """One network of given width and penalty, from one start."""
+    fixed = {"n_hidden": 8, "alpha": 1e-3, "n_init": 1, "random_state": 0}
+    return TwoLayerSoftmaxRegressor(**{**fixed, **kwargs})
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_hidden": 0}, "'n_hidden' parameter"),
+        ({"n_hidden": 2.5}, "'n_hidden' parameter"),
+        ({"output_activation": "gelu"}, "'output_activation' parameter"),
+        ({"alpha": -1.0}, "'alpha' parameter"),
+        ({"alpha": (1.0, -1.0)}, "alpha must be"),
+        ({"alpha": (1.0, 1.0, 1.0)}, "alpha must be"),
+        ({"alpha": (1.0, np.nan)}, "alpha must be"),
+        ({"penalty": "l1"}, "'penalty' parameter"),
+        ({"output_weights": np.ones((2, 3))}, r"\(n_outputs, n_hidden\) = \(2, 8\)"),
+        ({"output_weights": np.full((2, 8), np.nan)}, "output_weights contains NaN"),
+        ({"tol": -1}, "'tol' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"n_init": 0}, "'n_init' parameter"),
+    ],
+)
+def test_bad_parameters_are_named(small, params, message):
+    X, Y, _ = small
+    with pytest.raises(ValueError, match=message):
+        model(**params).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("activation", "bad", "ends"),
+    [
+        ("softplus", -0.5, "[0, inf)"),
+        ("exp", -0.5, "[0, inf)"),
+        ("relu", -0.5, "[0, inf)"),
+        ("sigmoid", 1.5, "[0, 1]"),
+        ("tanh", -1.5, "[-1, 1]"),
+    ],
+)
+def test_targets_outside_the_range_of_h(activation, bad, ends):
+    X, y = np.random.default_rng(0).normal(size=(10, 2)), np.linspace(0, 1, 10)
+    y[3] = bad
+    message = f"output_activation='{activation}' has the range {ends}, but y[3] = {bad}"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        model(output_activation=activation).fit(X, y)
+
+
+def test_negative_weights_and_nan_are_refused(small):
+    X, Y, weight = small
+    weight[0] = -1
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        model().fit(X, Y, sample_weight=weight)
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model().fit(X, Y)
+
+
+def test_width_needs_a_positive_penalty():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(ValueError, match=r"positive alpha; got alpha=0\."):
+        TwoLayerSoftmaxRegressor(alpha=0.0, random_state=0).fit(X, y)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.datasets import load_diabetes, make_friedman1
+
+from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._inference import evidence, search
+
+
+def auto(**kwargs):
+    return TwoLayerSoftmaxRegressor(**{"random_state": 0, **kwargs})
+
+
+def test_many_rows_are_searched_on_a_sample(monkeypatch):
+    X, y = make_friedman1(1500, noise=1.0, random_state=0)
+    monkeypatch.setattr(search, "SELECTION_ROWS", 500)
+    model = auto().fit(X[:1000], y[:1000])
+    assert set(model.history_["n_rows"]) == {500, 1000}
+    assert model.loss_curve_ and model.loss_curve_[-1] == model.loss_
+    assert (np.diff(model.history_["passes"]) > 0).all()
+    assert model.score(X[1000:], y[1000:]) > 0.93
+    again = auto().fit(X[:1000], y[:1000])
+    np.testing.assert_array_equal(again.hidden_coef_, model.hidden_coef_)
+
+
+def test_large_data_are_selected_on_a_sample_and_fitted_on_all(monkeypatch):
+    monkeypatch.setattr(search, "SELECTION_ROWS", 400)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 8))
+    y = 2 * np.tanh(X[:, :3].sum(axis=1)) + 0.2 * rng.normal(size=1200)
+    model = auto().fit(X, y)
+    assert_array_equal(np.flatnonzero(model.support_), [0, 1, 2])
+    assert model.history_["n_rows"][-1] == 1200
+
+
+def test_a_width_too_large_for_an_evidence_is_chosen_for_on_fewer_rows(monkeypatch):
+    X, y = make_friedman1(400, noise=1.0, random_state=0)
+    monkeypatch.setattr(evidence, "LARGEST_MATRIX", 50)
+    monkeypatch.setattr(search, "FEW_SELECTION_ROWS", 50)
+    model = auto(n_hidden=8).fit(X, y)
+    assert set(model.width_path_["n_rows"]) == {50}
+    assert model.status_ == "converged"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [1, 2, 12])
+def test_few_iterations_still_give_a_model(monkeypatch, max_iter):
+    monkeypatch.setattr(search, "SELECTION_ROWS", 100)
+    X, y = load_diabetes(return_X_y=True)
+    model = auto(max_iter=max_iter).fit(X, y)
+    assert len(model.loss_curve_) >= 1 and model.n_iter_ <= max_iter
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_warm_start_keeps_the_width_and_the_penalties():
+    X, y = load_diabetes(return_X_y=True)
+    model = auto(warm_start=True).fit(X, y)
+    width, iterations = model.n_hidden_, model.n_iter_
+    model.fit(X, y)
+    assert model.n_hidden_ == width and model.n_iter_ < iterations
+    assert list(model.width_path_["start"]) == ["warm"]
+
+
+def test_warm_start_keeps_the_features_left_out():
+    X, y = make_friedman1(1000, noise=1.0, random_state=0)
+    model = auto(warm_start=True, n_hidden=4).fit(X, y)
+    support = model.support_
+    assert not support.all()
+    model.fit(X, y)
+    assert_array_equal(model.support_, support)

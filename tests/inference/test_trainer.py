@@ -1,0 +1,17 @@
+import pytest
+from sklearn.datasets import make_friedman1
+
+from sksoftnewton import TwoLayerSoftmaxRegressor
+
+
+def test_max_iter_leaves_iterations_for_all_rows():
+    X, y = make_friedman1(6000, noise=1.0, random_state=0)
+    for max_iter in (1, 2, 5):
+        model = TwoLayerSoftmaxRegressor(
+            8, alpha=1e-4, max_iter=max_iter, tol=1e-10, random_state=0
+        )
+        with pytest.warns(UserWarning, match="max_iter"):
+            model.fit(X, y)
+        assert model.n_iter_ <= max_iter
+        assert model.history_["n_rows"][-1] == 6000
+        assert model.loss_curve_[-1] == model.loss_

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+import scipy.linalg
+
+from sksoftnewton._network import curvature as curvature_module
+from sksoftnewton._network.curvature import Curvature
+from tests.references_network import dense_gauss_newton, each_case, make_network
+
+
+@each_case
+def test_gauss_newton_product_and_gram_match_dense_jacobian(case):
+    network, theta, *data = make_network(**case)
+    expected = dense_gauss_newton(network, theta, *data)
+    gram, _ = Curvature(network, theta).gram()
+    np.testing.assert_allclose(gram, expected, rtol=1e-7, atol=1e-8)
+    vectors = np.random.default_rng(0).normal(size=(5, len(theta)))
+    for v in vectors:
+        product = network.gauss_newton_product(theta, v)
+        np.testing.assert_allclose(product, gram @ v, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_gram_does_not_depend_on_the_parts(monkeypatch, exact):
+    network, theta, *_ = make_network()
+    expected, metric = Curvature(network, theta).gram(exact=exact)
+    monkeypatch.setattr(curvature_module, "PART_ELEMENTS", 1)
+    monkeypatch.setattr(curvature_module, "LEAST_PART", 1)
+    again, same_metric = Curvature(network, theta).gram(exact=exact)
+    np.testing.assert_allclose(again, expected, atol=1e-14)
+    np.testing.assert_allclose(same_metric, metric, atol=1e-14)
+
+
+@pytest.mark.parametrize("penalty", ["weights", "logits"])
+def test_diagonal_metric_is_that_of_the_matrix(penalty):
+    network, theta, *_ = make_network(penalty=penalty, sparse=True)
+    curvature = Curvature(network, theta)
+    np.testing.assert_allclose(
+        curvature.diagonal_metric(), curvature.gram()[1], rtol=1e-10
+    )
+
+
+# -- sketches ---------------------------------------------------------------------
+
+KINDS = ["uniform", "leverage", "countsketch"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_a_sketch_has_the_matrix_for_expectation(kind, n_outputs):
+    network, theta, *_ = make_network(n=60, n_outputs=n_outputs)
+    curvature = Curvature(network, theta)
+    exact, metric = curvature.gram()
+    rng = np.random.default_rng(0)
+    draws = [curvature.sketched_gram(kind, 30, rng) for _ in range(3000)]
+    matrices = np.array([matrix for matrix, _ in draws])
+    error = matrices.std(axis=0) / np.sqrt(len(draws))
+    assert np.all(np.abs(matrices.mean(axis=0) - exact) < 5 * error + 1e-12)
+    mean_metric = np.mean([m for _, m in draws], axis=0)
+    np.testing.assert_allclose(mean_metric, metric, rtol=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("penalty", ["weights", "logits"])
+def test_a_sketch_is_spectrally_near(kind, penalty):
+    """Of 40 rows a parameter: within a factor of two in every direction."""
+    network, theta, *_ = make_network(n=3000, n_outputs=1, penalty=penalty)
+    curvature = Curvature(network, theta)
+    exact, _ = curvature.gram()
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        sketched, _ = curvature.sketched_gram(kind, 40 * len(exact), rng)
+        values = scipy.linalg.eigh(sketched, exact, eigvals_only=True)
+        assert values[0] > 0.5 and values[-1] < 2.0

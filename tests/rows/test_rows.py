@@ -1,0 +1,39 @@
+import numpy as np
+
+from tests.references import standardised
+from tests.references_rows import make_rows, random_data
+
+
+def test_onto_range_changes_no_logit_and_removes_what_predictions_ignore():
+    X, Y, weight = random_data()
+    X[:, 3] = X[:, 0] - 2 * X[:, 1]
+    rows = make_rows(X, Y, weight)
+    A1 = np.random.default_rng(0).normal(size=(3, 6))
+    kept = rows.onto_range(A1)
+    block = rows.whole()
+    np.testing.assert_allclose(block.logits(kept), block.logits(A1), atol=1e-10)
+    assert np.linalg.norm(kept) < np.linalg.norm(A1) * 0.999
+    full = make_rows(*random_data())
+    assert full.onto_range(A1) is A1
+
+
+def test_leverage_finds_the_row_that_uniform_sampling_misses():
+    ones = np.ones(2000)
+    X, Y, _ = random_data(n=2000)
+    X = standardised(X, ones)
+    X[0] = 100.0  # alone in its direction
+    rows = make_rows(X, Y, ones)
+    drawn = rows.draw(100, np.random.default_rng(0), by_leverage=True)
+    assert (drawn.X[:, 0] == 100).any()
+    plain = rows.draw(100, np.random.default_rng(0))
+    assert not (plain.X[:, 0] == 100).any()
+    np.testing.assert_allclose(drawn.weight.sum(), 2000, rtol=0.3)
+
+
+def test_blocks_of_sparse_rows_are_worth_their_dense_sums():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 600)) * (rng.random((400, 600)) < 0.05)
+    rows = make_rows(X, rng.normal(size=(400, 1)), np.ones(400), sparse=True)
+    entries = np.count_nonzero(X) / 400 + 1
+    assert rows.entries_per_row == entries
+    assert rows.block_rows(0) >= 600 / entries

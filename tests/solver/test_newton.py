@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from sksoftnewton._solver.points import Point
+from tests.references_solver import DOUBLE_WELL, ROSENBROCK, Problem, solve
+
+
+@pytest.mark.parametrize(
+    ("problem", "start", "solution"),
+    [
+        (ROSENBROCK, [-1.2, 1.0], [1, 1]),
+        (DOUBLE_WELL, [0.1, 3.0], [1, 0]),
+        (DOUBLE_WELL, [-30.0, -3.0], [-1, 0]),
+    ],
+)
+def test_known_minimisers(problem, start, solution):
+    found = solve(problem, start)
+    assert found.status == "converged"
+    np.testing.assert_allclose(found.point.theta, solution, atol=1e-5)
+    losses = [row["loss"] for row in found.history]
+    assert (np.diff(losses) <= 0).all()
+    assert losses[-1] == found.point.value
+
+
+def test_convergence_is_fast_near_the_solution():
+    found = solve(ROSENBROCK, [-1.2, 1.0], tol=0.0, max_iter=60)
+    norms = [row["gradient_norm"] for row in found.history]
+    assert min(norms) < 1e-9
+
+
+def test_max_iter():
+    found = solve(ROSENBROCK, [-1.2, 1.0], max_iter=3)
+    assert found.status == "max_iter" and len(found.history) == 3
+
+
+def test_no_progress_for_a_wrong_gradient():
+    uphill = Problem(
+        ROSENBROCK.value, lambda x: -ROSENBROCK.gradient(x), ROSENBROCK.hessian
+    )
+    found = solve(uphill, [-1.2, 1.0])
+    assert found.status == "no_progress" and len(found.history) == 1
+    np.testing.assert_array_equal(found.point.theta, [-1.2, 1.0])
+
+
+def test_callback_sees_every_iteration_and_can_stop():
+    seen = []
+
+    def callback(point, row):
+        assert isinstance(point, Point)
+        seen.append(row["loss"])
+        return len(seen) == 4
+
+    found = solve(ROSENBROCK, [-1.2, 1.0], callback=callback)
+    assert found.status == "stopped_by_callback"
+    assert seen == [row["loss"] for row in found.history]
+
+
+def test_history_counts_work_and_time():
+    found = solve(ROSENBROCK, [-1.2, 1.0])
+    for name in ("passes", "time"):
+        assert (np.diff([row[name] for row in found.history]) > 0).all()
+    assert found.history[-1]["passes"] >= found.n_evaluations
+    keys = {"loss", "gradient_norm", "damping", "n_rows", "sketch_size", "n_cg"}
+    assert keys | {"passes", "time"} <= set(found.history[0])

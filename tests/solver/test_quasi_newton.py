@@ -1,0 +1,125 @@
+import numpy as np
+from numpy.testing import assert_allclose
+from sklearn.datasets import make_friedman1
+
+from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._solver import quasi_newton
+from sksoftnewton._solver.newton import CONVERGED, NO_PROGRESS, minimize
+from sksoftnewton._solver.quasi_newton import Metric, QuasiNewton
+from sksoftnewton._solver.rules import small_decrease
+
+
+class Quadratic:
+    """1 + ½ xᵀ H x with condition 1e6."""
+
+    gradient_work = 1.0
+
+    def __init__(self, n=30, seed=0):
+        rng = np.random.default_rng(seed)
+        Q = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        self.H = (Q * np.logspace(0, 6, n)) @ Q.T
+        self.evaluations = 0
+
+    def value_and_gradient(self, theta):
+        self.evaluations += 1
+        gradient = self.H @ theta
+        return 1 + 0.5 * float(theta @ gradient), gradient
+
+    def resolution(self, value):
+        return 1e-14 * abs(value)
+
+
+def solve(problem, metric_at, max_iter=50, tol=1e-8):
+    systems = QuasiNewton(metric_at)
+    return minimize(
+        problem,
+        np.ones(len(problem.H)),
+        lambda point, decrease: systems.at(point),
+        converged=small_decrease(tol),
+        max_iter=max_iter,
+        n_rows=1,
+        damping=1e-6,
+    )
+
+
+def wrong_by_half(problem):
+    rng = np.random.default_rng(1)
+    L = np.linalg.cholesky(problem.H)
+    E = rng.normal(size=problem.H.shape) / np.sqrt(len(L)) / 4
+    return L @ (np.eye(len(L)) + E + E.T) @ L.T
+
+
+def test_the_true_matrix_needs_a_handful_of_gradients():
+    problem = Quadratic()
+    diagonal = problem.H.diagonal()
+    solution = solve(problem, lambda _: Metric(problem.H, diagonal, 7.0, 5))
+    assert solution.status == CONVERGED
+    assert solution.point.value < 1 + 1e-8 and problem.evaluations < 15
+    assert solution.history[0]["sketch_size"] == 5
+    assert solution.history[0]["passes"] > 7  # the matrix is on the account
+
+
+def test_pairs_make_up_for_a_matrix_that_is_wrong_by_half():
+    problem = Quadratic()
+    wrong = wrong_by_half(problem)
+    solution = solve(problem, lambda _: Metric(wrong, wrong.diagonal(), 0.0, 1))
+    assert solution.status == CONVERGED and solution.point.value < 1 + 1e-6
+    assert problem.evaluations < 80
+    assert all(row["n_cg"] >= 1 for row in solution.history)
+
+
+def test_without_a_matrix_it_is_scaled_bfgs():
+    problem = Quadratic(10)
+    solution = solve(
+        problem, lambda _: Metric(None, problem.H.diagonal(), 0.0, 0), max_iter=200
+    )
+    assert solution.status == CONVERGED and solution.point.value < 1 + 1e-3
+
+
+def test_an_indefinite_matrix_is_damped_until_it_is_not():
+    diagonal = np.ones(3)
+    inverse, damping = Metric(-np.eye(3), diagonal, 0.0, 1).inverse(1e-3)
+    assert damping > 1
+    assert_allclose(inverse(diagonal), 1 / (damping - 1))
+
+
+class Barrier(Quadratic):
+    """Infinite where the first step leads."""
+
+    def value_and_gradient(self, theta):
+        value, gradient = super().value_and_gradient(theta)
+        return (np.inf if np.abs(theta).max() > 3 else value), gradient
+
+
+def test_steps_into_the_infinite_are_shortened():
+    problem = Barrier()
+    small = 0.1 * np.diag(problem.H.diagonal())
+    solution = solve(problem, lambda _: Metric(small, small.diagonal(), 0.0, 1), 400)
+    assert np.isfinite(solution.point.value)
+    losses = [row["loss"] for row in solution.history]
+    assert (np.diff(losses) <= 0).all() and losses[-1] < 1e-2 * losses[0]
+
+
+class Uphill(Quadratic):
+    def value_and_gradient(self, theta):
+        value, gradient = super().value_and_gradient(theta)
+        return value, -gradient
+
+
+def test_no_descent_ends_with_no_progress():
+    problem = Uphill(5)
+    eye = np.eye(5)
+    solution = solve(problem, lambda _: Metric(None, eye.diagonal(), 0.0, 0))
+    assert solution.status == NO_PROGRESS
+    assert_allclose(solution.point.theta, 1.0)
+
+
+def test_gradients_for_which_a_metric_serves(monkeypatch):
+    monkeypatch.setattr(quasi_newton, "GRADIENTS", 3)
+    X, y = make_friedman1(6000, noise=1.0, random_state=0)
+    model = TwoLayerSoftmaxRegressor(8, alpha=1e-4, random_state=0).fit(X, y)
+    assert model.history_["n_cg"].max() <= 3
+    assert model.status_ == "converged"
+
+
+# -- below the resolution of the loss ------------------------------------------------
