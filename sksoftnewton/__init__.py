@@ -1,11 +1,16 @@
 """Two-layer softmax regression trained by an approximate Newton method."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
-from sksoftnewton._paper.certificate import ConvergenceCertificate
-from sksoftnewton._paper.certification import certify
-from sksoftnewton._paper.regression import two_layer_softmax_regression
-from sksoftnewton._paper.result import SoftmaxRegressionResult
-from sksoftnewton._paper.sparsifier import leverage_scores, spectral_sparsifier
+
+if TYPE_CHECKING:
+    from sksoftnewton._paper.certificate import ConvergenceCertificate
+    from sksoftnewton._paper.certification import certify
+    from sksoftnewton._paper.regression import two_layer_softmax_regression
+    from sksoftnewton._paper.result import SoftmaxRegressionResult
+    from sksoftnewton._paper.sparsifier import leverage_scores, spectral_sparsifier
 
 __version__ = "0.1.0"
 
@@ -19,3 +24,26 @@ __all__ = [
     "spectral_sparsifier",
     "two_layer_softmax_regression",
 ]
+
+# The paper's column is loaded when it is first asked for: who wants the estimator
+# does not wait for it.
+_MODULES = {
+    "ConvergenceCertificate": "certificate",
+    "SoftmaxRegressionResult": "result",
+    "certify": "certification",
+    "leverage_scores": "sparsifier",
+    "spectral_sparsifier": "sparsifier",
+    "two_layer_softmax_regression": "regression",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"sksoftnewton._paper.{_MODULES[name]}")
+    globals()[name] = value = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
