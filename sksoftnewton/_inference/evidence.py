@@ -77,8 +77,10 @@ class Laplace:
     @property
     def work(self) -> float:
         """Multiply-adds of its matrix."""
-        n, p = self.network.n_residuals, self.network.n_params
-        return float(n**2 * self.network.n_hidden if self.dual else n * p**2 / 2)
+        network = self.network
+        if self.dual:
+            return float(network.n_residuals**2 * network.n_hidden)
+        return Curvature(network, self.theta).gram_work()
 
     @cached_property
     def covariance_factor(self) -> Array:

@@ -12,18 +12,19 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.linalg.blas import get_blas_funcs
 
 from sksoftnewton._activations import softmax
 from sksoftnewton._network.objective import Network
+from sksoftnewton._network.products import Products, by_pairs, product_work, unfolded
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.sums import Terms, added
 
 Array = NDArray[np.float64]
 
-# Elements of J made for a part of a block: it stays in the cache, where it is not
-# for a very large model.
-PART_ELEMENTS, LEAST_PART = 2**18, 128
+# Elements of products made for a part of a block, which should stay in the cache, and
+# the least and most rows of a part.
+PART_ELEMENTS, PART_ROWS = 2**18, (128, 2048)
+LEAST_PART = 128
 COUNTED_ROWS = 512  # rows of J made at a time for a CountSketch
 
 
@@ -81,16 +82,16 @@ class Curvature:
         first, cross, second, unit, output = (
             total / network.rows.total_weight for total in sums
         )
-        k, n1 = network.n_hidden, network.size1
-        H = np.zeros((network.n_params, network.n_params))
-        H[:n1, :n1] = np.tril(first)
-        H[:n1, :n1] += np.tril(first, -1).T
+        k, n1, p = network.n_hidden, network.size1, network.n_params
+        H = np.zeros((p, p))
+        H[:n1, :n1] = unfolded(first, *network.shape1)
         if network.output_weights is None:
-            for o in range(len(cross)):
+            for o, C in enumerate(cross):
                 here = slice(n1 + o * k, n1 + (o + 1) * k)
-                H[:n1, here], H[here, :n1] = cross[o], cross[o].T
+                H[here, :n1] = C.transpose(1, 0, 2).reshape(k, n1)
+                H[:n1, here] = H[here, :n1].T
                 H[here, here] = second[o]
-        H[np.diag_indices_from(H)] += network.ridge
+        H.flat[:: p + 1] += network.ridge
         return H, self.metric(unit, output)
 
     def sketched_gram(
@@ -182,90 +183,30 @@ class Curvature:
         p = network.n_params
         if kind == "countsketch":
             return float(2 * network.n_residuals * p + size * p**2 / 2)
-        return float(size * network.rows.n_outputs * p**2 / 2)
+        return size * product_work(*network.shape1, network.rows.n_outputs)
 
-    def gram_work(self, *, exact: bool = False) -> float:
+    def gram_work(self) -> float:
         """Multiply-adds of `gram`."""
-        network = self.network
-        work = network.n_residuals * network.n_params**2 / 2
-        return float(2 * work if exact else work)
+        rows = self.network.rows
+        per_row = product_work(*self.network.shape1, rows.n_outputs)
+        return float(rows.n_rows * per_row)
 
     def _block_sums(self, block: Block, exact: bool) -> Terms:
-        memberships = softmax(block.logits(self.A1))
         network = self.network
-        size = network.size1, network.size1
-        first = np.zeros(size, dtype=network.rows.dtype, order="F")
-        step = max(LEAST_PART, PART_ELEMENTS // network.size1)
-
-        def parts() -> Iterator[Terms]:
-            for rows, features in block.dense(step):
-                x = network.in_coordinates(features)
-                f, weight = memberships[:, rows], block.weight[rows]
-                yield self._part_sums(
-                    f, x, block.targets[:, rows], weight, exact, first
-                )
-
-        return (first, *added(parts()))
-
-    def _part_sums(
-        self, f: Array, x: Array, targets: Array, weight: Array, exact: bool, out: Array
-    ) -> Terms:
-        """Sums of products over some rows.
-
-        With p the curvature of a residual by its u, that is ω h'², or
-        ω (h'² + c h'') for the Hessian, r = ω h' c and s = f ∘ (A2ᵀ r − Σ r u), the
-        Hessian of a row is the sum over the outputs of v wᵀ + w vᵀ for
-
-            v = ((½ p a − r f) ⊗ x, ½ p f),    w = (a ⊗ x, f),
-
-        and of s_j x xᵀ and r f_j x for the products of a unit with itself.
-
-        Parameters
-        ----------
-        out : ndarray of shape (size1, size1)
-            Its lower triangle is increased by the products within A1.
-
-        Returns
-        -------
-        cross : ndarray of shape (n_outputs, size1, k), products of A1 and A2
-        second : ndarray of shape (n_outputs, k, k), products within A2
-        unit, output : the traces that `metric` takes
-        """
-        h = self.network.activation
-        u = self.A2 @ f
-        slope = h.d1(u)
-        g = weight * slope**2
-        p, r = g, np.zeros_like(g)
-        if exact:
-            c = weight * (h.value(u) - targets)
-            p, r = g + c * h.d2(u), slope * c
-        syrk, syr2k = get_blas_funcs(("syrk", "syr2k"), (out,))
-        cross, second = [], []
-        units, unit = np.arange(len(f)), np.zeros(len(f))
-        norms = np.sum(x**2, axis=0)
-        for A2_row, u_o, g_o, p_o, r_o in zip(self.A2, u, g, p, r, strict=True):
-            a = f * (A2_row[:, None] - u_o)
-            unit += a**2 @ (g_o * norms)
-            if exact:
-                v, w = _khatri_rao(0.5 * p_o * a - r_o * f, x), _khatri_rao(a, x)
-                syr2k(1.0, v.T, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
-                mixed = v @ f.T + w @ (0.5 * p_o * f).T
-                own = mixed.reshape(len(f), len(x), len(f))
-                own[units, :, units] += (r_o * f) @ x.T
-            else:
-                root = np.sqrt(p_o)
-                w = _khatri_rao(root * a, x)
-                syrk(1.0, w.T, 1.0, out, trans=1, lower=1, overwrite_c=1)
-                mixed = w @ (root * f).T
-            cross.append(mixed)
-            second.append((p_o * f) @ f.T)
-        if exact:
-            s = f * (self.A2.T @ r - np.sum(r * u, axis=0))
-            size = len(x)
-            for j, s_j in enumerate(s):
-                here = slice(j * size, (j + 1) * size)
-                out[here, here] += (s_j * x) @ x.T
-        return np.stack(cross), np.stack(second), unit, g @ (f**2).T
+        memberships = softmax(block.logits(self.A1))
+        products = Products(network.activation, self.A2, exact, network.rows.scratch)
+        k, D = network.shape1
+        made = k * (k + 1) / 2 + k**2 + (D**2 / 2 if by_pairs(k, D) else k * D)
+        step = int(np.clip(PART_ELEMENTS / made, *PART_ROWS))
+        return added(
+            products.of(
+                memberships[:, rows],
+                network.in_coordinates(features),
+                block.targets[:, rows],
+                block.weight[rows],
+            )
+            for rows, features in block.dense(step)
+        )
 
 
 def _floored(values: Array) -> Array:

@@ -30,6 +30,8 @@ from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
 
+# Up to so many products with vectors are faster than one with a matrix.
+FEW_PRODUCTS = 4
 # The work of one exponential, in multiply-adds.
 EXPONENTIAL = 10
 
@@ -195,34 +197,32 @@ class Network:
         in matrix products and one multiplication.
         """
         A1, A2 = self.layers(theta)
-        A1 = A1 - A1.mean(axis=0)  # the largest logit is not below 0: S >= 1
-        ones = np.ones((1, self.n_hidden))
-        head = np.vstack([ones, A2]).astype(self.rows.dtype)
-        tail = np.vstack([A2, -ones]).T.astype(self.rows.dtype)
-        linear = self.activation.name == "identity"
+        # The largest logit is not below 0: S >= 1.
+        A1 = (A1 - A1.mean(axis=0)).astype(self.rows.dtype, copy=False)
+        head = np.ones((len(A2) + 1, self.n_hidden), dtype=self.rows.dtype)
+        head[1:] = A2
+        tail = np.full((self.n_hidden, len(A2) + 1), -1, dtype=self.rows.dtype)
+        tail[:, :-1] = A2.T
+        scratch = self.rows.scratch
 
         def terms(block: Block) -> Terms:
-            E = block.logits(A1)
+            n = block.weight.size
+            E = block.logits(A1, out=scratch("E", self.n_hidden, n))
             np.exp(E, out=E)
-            sums = head @ E
+            sums = _times(head, E, out=scratch("sums", len(head), n))
             if not np.isfinite(sums[0]).all():  # overflow: leave out a common factor
-                E = block.logits(A1)
+                block.logits(A1, out=E)
                 E -= np.max(E, axis=0)
                 np.exp(E, out=E)
-                sums = head @ E
+                _times(head, E, out=sums)
             S, u = sums[0], sums[1:]
             u /= S
-            c = u if linear else self.activation.value(u)
-            c = c - block.targets
-            r = c * block.weight
-            loss = float(np.vdot(r, c))
-            if not linear:
-                r *= self.activation.d1(u)
+            both = scratch("both", len(head), n)
+            r = both[:-1]
+            loss = self._weighted_residuals(block, u, r)
             r /= S
-            both = np.empty_like(sums)
-            both[:-1] = r
-            np.sum(np.multiply(r, u, out=u), axis=0, out=both[-1])
-            s = tail @ both
+            np.add.reduce(np.multiply(r, u, out=u), axis=0, out=both[-1])
+            s = np.matmul(tail, both, out=scratch("s", self.n_hidden, n))
             s *= E
             return loss, block.outer(s), r @ E.T
 
@@ -231,6 +231,19 @@ class Network:
             gradient = self.covector(first, second)
         value = 0.5 * float(squares) / self.rows.total_weight + self.penalty(theta)
         return value, gradient + self.ridge * theta
+
+    def _weighted_residuals(self, block: Block, u: Array, out: Array) -> float:
+        """Σ ω c² of a block; ``out`` becomes ω h'(u) ∘ c."""
+        h = self.activation
+        if h.name == "identity":
+            c = np.subtract(u, block.targets, out=self.rows.scratch("c", *u.shape))
+            np.multiply(c, block.weight, out=out)
+            return float(np.vdot(out, c))
+        c = h.value(u) - block.targets
+        np.multiply(c, block.weight, out=out)
+        loss = float(np.vdot(out, c))
+        out *= h.d1(u)
+        return loss
 
     def gauss_newton_product(self, theta: Array, vector: Array) -> Array:
         """(JᵀJ + ridge) v, with J the weighted Jacobian of the residuals."""
@@ -292,3 +305,12 @@ class Network:
         ridge = max(self.alpha[1], 1e-3 * float(np.trace(gram)) / self.n_hidden)
         gram[np.diag_indices_from(gram)] += ridge
         return self.pack(A1, np.linalg.solve(gram, products).T)
+
+
+def _times(left: Array, E: Array, out: Array) -> Array:
+    """left E; for few rows of ``left`` by products with vectors, which are faster."""
+    if len(left) > FEW_PRODUCTS:
+        return np.matmul(left, E, out=out)
+    for row, product in zip(left, out, strict=True):
+        np.matmul(row, E, out=product)
+    return out

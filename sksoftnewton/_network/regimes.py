@@ -179,7 +179,7 @@ class HessianSystem:
         self.sketch_size = 0
         matrix, metric = curvature.gram(exact=True)
         self._curvature = curvature
-        work = curvature.gram_work(exact=True)
+        work = curvature.gram_work()
         self._system = PrimalSystem(matrix, metric, work)
         self._work_before = 0.0
         self.indefinite = False

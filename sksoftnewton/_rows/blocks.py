@@ -27,9 +27,10 @@ class DenseBlock:
     targets: Array
     weight: Array
 
-    def logits(self, A1: Array) -> Array:
+    def logits(self, A1: Array, out: Array | None = None) -> Array:
         """A1 x of every row, shape (k, n), in the precision of the block."""
-        z: Array = A1.astype(self.features.dtype, copy=False) @ self.features
+        A1 = A1.astype(self.features.dtype, copy=False)
+        z: Array = np.matmul(A1, self.features, out=out)
         return z
 
     def outer(self, s: Array) -> Array:
@@ -67,10 +68,13 @@ class SparseBlock:
     targets: Array
     weight: Array
 
-    def logits(self, A1: Array) -> Array:
+    def logits(self, A1: Array, out: Array | None = None) -> Array:
         coef, dtype = A1[:, :-1], self.scaled.dtype
-        z = np.ascontiguousarray((self.scaled @ coef.T.astype(dtype, copy=False)).T)
-        z += (A1[:, -1] - coef @ self.shift).astype(dtype)[:, None]
+        products = (self.scaled @ coef.T.astype(dtype, copy=False)).T
+        shift = (A1[:, -1] - coef @ self.shift).astype(dtype)[:, None]
+        if out is None:
+            out = np.empty(products.shape, dtype=dtype)
+        z: Array = np.add(products, shift, out=out)
         return z
 
     def outer(self, s: Array) -> Array:

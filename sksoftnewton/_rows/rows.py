@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
 from sksoftnewton._rows.sums import Terms, added, sum_of_groups
 
@@ -73,6 +74,8 @@ class Rows:
         self.n_features = len(standardisation.mean)
         self.n_outputs = targets.shape[1]
         self.sparse: bool = sp.issparse(X)
+        self.scratch = Scratch(self.dtype)
+        self._blocks: dict[int, list[Block]] = {}
         self.X: Any = X
         if self.sparse:
             if columns is not None:
@@ -222,13 +225,24 @@ class Rows:
         """Sum over the blocks of a function that returns a tuple of arrays."""
         size = self.block_rows(width)
         starts = range(0, self.n_rows, size)
-        if len(starts) == 1:
-            return added(iter([function(self.whole())]))
+        views = self._views(size, starts)
 
         def term(start: int) -> Terms:
+            if views is not None:
+                return function(views[start // size])
             return function(self.block(slice(start, start + size)))
 
+        if len(starts) == 1:
+            return added(iter([term(0)]))
         return sum_of_groups(term, starts, self.n_threads)
+
+    def _views(self, size: int, starts: range) -> list[Block] | None:
+        """The blocks of a size, made once; None where they would be copies."""
+        if self.sparse or self._standardised is None:
+            return None
+        if size not in self._blocks:
+            self._blocks[size] = [self.block(slice(i, i + size)) for i in starts]
+        return self._blocks[size]
 
     @cached_property
     def mean_square(self) -> float:

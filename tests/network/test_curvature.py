@@ -23,8 +23,7 @@ def test_gauss_newton_product_and_gram_match_dense_jacobian(case):
 def test_gram_does_not_depend_on_the_parts(monkeypatch, exact):
     network, theta, *_ = make_network()
     expected, metric = Curvature(network, theta).gram(exact=exact)
-    monkeypatch.setattr(curvature_module, "PART_ELEMENTS", 1)
-    monkeypatch.setattr(curvature_module, "LEAST_PART", 1)
+    monkeypatch.setattr(curvature_module, "PART_ROWS", (3, 3))
     again, same_metric = Curvature(network, theta).gram(exact=exact)
     np.testing.assert_allclose(again, expected, atol=1e-14)
     np.testing.assert_allclose(same_metric, metric, atol=1e-14)

@@ -1,0 +1,33 @@
+"""Arrays that are used again, block after block, one set for each thread."""
+
+from __future__ import annotations
+
+import threading
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Scratch(threading.local):
+    """Named arrays of one dtype whose memory is kept from call to call.
+
+    What is asked for under one name overwrites what was there before.
+
+    Parameters
+    ----------
+    dtype : dtype
+    """
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        self._kept: dict[str, NDArray[Any]] = {}
+
+    def __call__(self, name: str, *shape: int) -> NDArray[Any]:
+        """An array of this shape with whatever is in it."""
+        size = prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.size < size:
+            kept = self._kept[name] = np.empty(size, dtype=self.dtype)
+        return kept[:size].reshape(shape)
