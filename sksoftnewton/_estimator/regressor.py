@@ -101,7 +101,8 @@ class TwoLayerSoftmaxRegressor(
         Largest number of outer (Newton) iterations of the network that is kept.
     tol : float, default=1e-4
         The fit ends when the next step promises to lower the objective F by less
-        than ``1e-2 * tol * F``.
+        than ``1e-2 * tol * F``, or when ten steps together lowered it by less than
+        ``tol * F``.
     warm_start : bool, default=False
         Start from the solution of the previous call to `fit`, with its width,
         instead of from random starts.

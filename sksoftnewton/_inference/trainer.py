@@ -68,6 +68,7 @@ class Trainer:
 
     def stopped(self, run: Run) -> Run:
         """A run that was stopped early, as a result."""
+        run = self.in_double(run)
         return replace(self.with_posterior(run.with_value()), status=STOPPED)
 
     def on_all_rows(self, run: Run, problem: Problem) -> Run:
@@ -128,17 +129,22 @@ class Trainer:
         """Converge to the user's tolerance at the alpha reached."""
         if run.finished:
             return run
-        left = self._iterations_left(run)
+        tol, left = self.settings.tol, self._iterations_left(run)
+        if run.problem.double() is not run.problem:
+            if left > 1:  # one is kept for the end in float64
+                run = self.advanced(run, tol, left - 1, last=True)
+            run = self.in_double(run)
+            left = self._iterations_left(run)
         if left:
-            run = self.advanced(run, self.settings.tol, left)
-            double = run.problem.double()
-            if double is not run.problem:
-                run = self.moved(run, double)
-                left = max(self._iterations_left(run), 1)
-                run = self.advanced(run, self.settings.tol, left)
+            run = self.advanced(run, tol, left, last=True)
         else:
             run = replace(run.with_value(), status=MAX_ITER)
         return replace(self.with_posterior(run.with_value()), finished=True)
+
+    def in_double(self, run: Run) -> Run:
+        """The run with its problem in float64."""
+        double = run.problem.double()
+        return run if double is run.problem else self.moved(run, double)
 
     def _iterations_left(self, run: Run) -> int:
         limit = self.settings.max_iter
@@ -173,7 +179,9 @@ class Trainer:
             finished=False,
         )
 
-    def advanced(self, run: Run, tol: float, iterations: int) -> Run:
+    def advanced(
+        self, run: Run, tol: float, iterations: int, *, last: bool = False
+    ) -> Run:
         """After at most so many more iterations at the same alpha.
 
         For alpha="auto" decreases far below the least noise variance do not count.
@@ -193,7 +201,7 @@ class Trainer:
             network,
             run.theta,
             NewtonSystems(network, self.sketch_for(network), self.rng),
-            converged=small_decrease(tol, negligible),
+            converged=small_decrease(tol, negligible, last=last),
             max_iter=iterations,
             n_rows=network.rows.n_rows,
             damping=run.damping,

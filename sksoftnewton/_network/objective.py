@@ -32,8 +32,10 @@ Array = NDArray[np.float64]
 
 # Up to so many products with vectors are faster than one with a matrix.
 FEW_PRODUCTS = 4
-# The work of one exponential, in multiply-adds.
-EXPONENTIAL = 10
+# The cost of a unit's exponential, and of all else that is done to its number a row,
+# in multiply-adds of a product of large matrices; and the least width that products
+# with the features pay for (docs/benchmarks/cost_model.py compares with the clock).
+EXPONENTIAL, LEAST_WIDTH = 50, 8
 
 
 class Network:
@@ -87,7 +89,8 @@ class Network:
         # do not depend on alpha.
         self.products: tuple[Array | None, Terms] = (None, ())
         # Multiply-adds of one value and gradient: two matrix products and exp.
-        per_row = n_hidden * (2 * rows.entries_per_row + EXPONENTIAL)
+        width = max(n_hidden, LEAST_WIDTH)
+        per_row = 2 * width * rows.entries_per_row + n_hidden * EXPONENTIAL
         self.gradient_work = float(rows.n_rows * per_row)
 
     def on(self, rows: Rows, alpha: tuple[float, float] | None = None) -> Network:
@@ -176,10 +179,10 @@ class Network:
 
     def resolution(self, value: float) -> float:
         """Rounding error of F: that of the residuals, of size ε times the targets."""
-        eps = float(np.finfo(self.rows.dtype).eps)
-        return (
-            8 * eps * (abs(value) + float(np.sqrt(abs(value) * self.rows.mean_square)))
-        )
+        dtype = self.rows.dtype
+        # Blocks of float32 are added up in float64: their errors cancel in part.
+        eps = float(np.finfo(dtype).eps) * (1 if dtype == np.float32 else 8)
+        return eps * (abs(value) + float(np.sqrt(abs(value) * self.rows.mean_square)))
 
     def penalty(self, theta: Array) -> float:
         return 0.5 * float(self.ridge @ theta**2)

@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
 from sksoftnewton._network.objective import Network
+from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Index, Standardisation
 
@@ -20,6 +22,8 @@ Array = NDArray[np.float64]
 
 # Most rows for which n x n matrices are made, and most features for D x D ones.
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
+# Largest standardised value, and ratio of weights, of data searched in float32.
+LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -96,9 +100,13 @@ class Problem:
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
         )
-        rows = Rows(
-            X, targets, weight, self.features, dtype=X.dtype, n_threads=n_threads
+        single = (
+            not wide
+            and penalty == "weights"
+            and single_precision(X, targets, weight, self.features)
         )
+        dtype = np.float32 if single else X.dtype
+        rows = Rows(X, targets, weight, self.features, dtype=dtype, n_threads=n_threads)
         self._use(rows, wide)
 
     def _use(self, rows: Rows, wide: bool) -> None:
@@ -257,3 +265,24 @@ class Problem:
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
         return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
+
+
+def single_precision(
+    X: Any, targets: Array, weight: Array, features: Standardisation
+) -> bool:
+    """Whether float64 data may be searched in float32; the end is in float64.
+
+    Small problems are exact to the last digit: they stay in float64. So do CSR data,
+    which are stored in their precision once, and data of which float32 would lose
+    something: targets or weights over many orders, and columns whose standardised
+    values are extreme. Standardisation itself is always in float64.
+    """
+    if sp.issparse(X) or weight.sum() * targets.shape[1] <= SMALL:
+        return False
+    used = weight[weight > 0]
+    if used.max() > LARGEST_RATIO * used.min():
+        return False
+    if np.abs(targets).max() > LARGEST_VALUE:
+        return False
+    extremes = np.maximum(X.max(axis=0) - features.mean, features.mean - X.min(axis=0))
+    return bool((extremes <= LARGEST_VALUE * features.scale).all())

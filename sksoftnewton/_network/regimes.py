@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.dual import DualGaussNewton
 from sksoftnewton._network.objective import Network
+from sksoftnewton._network.products import product_work
 from sksoftnewton._solver.directions import DualSystem, PrimalSystem, Step, System
 from sksoftnewton._solver.points import Point
-from sksoftnewton._solver.quasi_newton import GRADIENTS, MEMORY, Metric, QuasiNewton
+from sksoftnewton._solver.quasi_newton import MEMORY, Metric, QuasiNewton
 
 Array = NDArray[np.float64]
 
@@ -25,14 +26,14 @@ MATRIX_FREE_MEMORY = 10
 # Up to so many observations problems are solved exactly. Beyond, the exact matrix
 # serves up to so many rows a parameter if it costs no more than so many gradients.
 SMALL = 2048
-FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 20
+FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 10
 FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
 # Near the end the Hessian of all rows serves if it costs no more gradients than the
 # quasi-Newton steps with one sketch.
-HESSIAN_GRADIENTS = GRADIENTS
+HESSIAN_GRADIENTS = 12
 # An automatic sketch has so many rows a parameter, and within that costs no more than
 # so many gradients.
-LEAST_SKETCH, LARGEST_SKETCH, SKETCH_GRADIENTS = 4, 40, 8
+LEAST_SKETCH, LARGEST_SKETCH, SKETCH_GRADIENTS = 4, 40, 4
 
 # The Hessian is tried once an iteration lowers the loss by less than this share,
 # in models of at most so many parameters.
@@ -63,7 +64,7 @@ class Sketch:
         """Rows of a sketch for a network; all of its rows at most."""
         p, n = network.n_params, network.rows.n_rows
         if isinstance(self.size, str):
-            affordable = SKETCH_GRADIENTS * network.gradient_work / (p**2 / 2)
+            affordable = SKETCH_GRADIENTS * network.gradient_work / _row_work(network)
             size = np.clip(affordable, LEAST_SKETCH * p, LARGEST_SKETCH * p)
         else:
             size = self.size * p if isinstance(self.size, float) else self.size
@@ -80,10 +81,19 @@ def regime(network: Network, sketch: Sketch) -> str:
         return EXACT
     if sketch.kind == "auto":
         first = network.rows.n_rows <= FIRST_SAMPLE * p
-        cheap = n * p**2 / 2 <= CHEAP_GRADIENTS * network.gradient_work
+        cheap = _gradients(network) <= CHEAP_GRADIENTS
         if observations <= sketch.small or (first and cheap):
             return EXACT
     return SKETCHED
+
+
+def _row_work(network: Network) -> float:
+    return product_work(*network.shape1, network.rows.n_outputs)
+
+
+def _gradients(network: Network) -> float:
+    """What a matrix of all rows costs, in gradients."""
+    return float(network.rows.n_rows * _row_work(network) / network.gradient_work)
 
 
 class NewtonSystems:
@@ -115,9 +125,7 @@ class NewtonSystems:
         p = network.n_params
         self.hessian_allowed = observations >= p and p <= HESSIAN_PARAMS
         if self.regime == SKETCHED:
-            work = network.n_residuals * p**2
-            if work > HESSIAN_GRADIENTS * network.gradient_work:
-                self.hessian_allowed = False
+            self.hessian_allowed &= _gradients(network) <= HESSIAN_GRADIENTS
         self._rng = rng or np.random.default_rng(0)
         self._kind = "uniform" if sketch.kind == "auto" else sketch.kind
         self._size = sketch.rows(network)

@@ -2,6 +2,7 @@ import pytest
 from sklearn.datasets import make_friedman1
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._network import problem
 
 
 def test_max_iter_leaves_iterations_for_all_rows():
@@ -15,3 +16,16 @@ def test_max_iter_leaves_iterations_for_all_rows():
         assert model.n_iter_ <= max_iter
         assert model.history_["n_rows"][-1] == 6000
         assert model.loss_curve_[-1] == model.loss_
+
+
+def test_the_search_in_float32_ends_where_float64_does(monkeypatch):
+    X, y = make_friedman1(4000, noise=1.0, random_state=0)
+    losses = []
+    for single in (True, False):
+        if not single:
+            monkeypatch.setattr(problem, "single_precision", lambda *_: False)
+        model = TwoLayerSoftmaxRegressor(3, alpha=1e-3, tol=1e-8, random_state=0)
+        losses.append(model.fit(X, y).loss_)
+        assert model.status_ == "converged"
+        assert model.loss_curve_[-1] == model.loss_
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)

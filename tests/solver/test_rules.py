@@ -1,5 +1,7 @@
 import numpy as np
 
+from sksoftnewton._solver.points import Move, Point
+from sksoftnewton._solver.rules import small_decrease
 from tests.references_solver import ROSENBROCK, Problem, solve
 
 
@@ -15,3 +17,18 @@ def test_a_large_damping_is_not_taken_for_convergence():
     """The promise of a heavily damped step is small wherever it stands."""
     found = solve(ROSENBROCK, [-1.2, 1.0], tol=1e-2, damping=1e6)
     np.testing.assert_allclose(found.point.theta, [1, 1], atol=0.2)
+
+
+def test_a_last_stage_ends_where_ten_moves_gain_less_than_the_tolerance():
+    def moves(gain):
+        for i in range(30):
+            point = Point(np.zeros(1), 1 - gain * i, np.ones(1))
+            # Much is promised, at a damping that lets it.
+            yield Move(point, 0.1, 1e-15, 1e-3, 1e-3, 1)
+
+    def ended(rule, gain):
+        return next((i for i, move in enumerate(moves(gain)) if rule(move)), None)
+
+    assert ended(small_decrease(1e-3, last=True), 0.9e-4) == 10
+    assert ended(small_decrease(1e-3, last=True), 1.1e-4) is None
+    assert ended(small_decrease(1e-3), 0.9e-4) is None
