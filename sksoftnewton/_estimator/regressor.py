@@ -87,7 +87,7 @@ class TwoLayerSoftmaxRegressor(
         are more than 2,048 observations.
     sketch_size : int, float or "auto", default="auto"
         Rows of a sketch, as an integer, or as a float in rows per parameter of the
-        model. "auto": 4 to 40 rows per parameter, so that a sketch costs about eight
+        model. "auto": 4 to 40 rows per parameter, so that a sketch costs about four
         gradients.
     n_init : int or "auto", default="auto"
         Number of starts, each trained to the end; the one with the lowest

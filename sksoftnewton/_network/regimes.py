@@ -28,8 +28,7 @@ MATRIX_FREE_MEMORY = 10
 SMALL = 2048
 FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 10
 FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
-# Near the end the Hessian of all rows serves if it costs no more gradients than the
-# quasi-Newton steps with one sketch.
+# Near the end the Hessian of all rows serves if it costs no more gradients.
 HESSIAN_GRADIENTS = 12
 # An automatic sketch has so many rows a parameter, and within that costs no more than
 # so many gradients.
@@ -104,7 +103,7 @@ class NewtonSystems:
       definite under the damping of the moment.
     - Sketched: a quasi-Newton iteration in the metric of a sketched Gauss–Newton
       matrix, a new sketch every iteration; near the end the Hessian of all rows where
-      it costs no more than such an iteration.
+      it costs a few gradients.
     - Dual: the N x N Gauss–Newton system, for more parameters than residuals.
     - Matrix-free: the quasi-Newton iteration in the damping metric.
 
