@@ -203,9 +203,11 @@ class Rows:
         if self.columns is not None:
             part = part[:, self.columns]
         features = np.empty((self.n_features + 1, part.shape[0]), dtype=self.dtype)
-        body, mean = features[:-1], self.standardisation.mean[:, None]
-        np.subtract(part.T, mean, out=body, casting="same_kind")
-        body /= self.standardisation.scale[:, None]
+        # Rounded to the precision of the blocks at the end: before, a column of huge
+        # numbers may not fit into it.
+        centred = part.T - self.standardisation.mean[:, None]
+        scale = self.standardisation.scale[:, None]
+        np.divide(centred, scale, out=features[:-1], casting="same_kind")
         features[-1] = 1
         return features
 

@@ -1,5 +1,8 @@
 import numpy as np
+import pytest
 
+from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import standardised
 from tests.references_rows import make_rows, random_data
 
@@ -37,3 +40,19 @@ def test_blocks_of_sparse_rows_are_worth_their_dense_sums():
     entries = np.count_nonzero(X) / 400 + 1
     assert rows.entries_per_row == entries
     assert rows.block_rows(0) >= 600 / entries
+
+
+@pytest.mark.parametrize("scale", [1e-100, 1e100])
+def test_float32_blocks_of_columns_that_do_not_fit_into_float32(scale):
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    weight = np.ones(50)
+    rows = Rows(
+        scale * X,
+        np.zeros((50, 1)),
+        weight,
+        Standardisation.of(scale * X, weight),
+        dtype=np.float32,
+    )
+    features = rows.whole().all_dense()
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features[:-1].T, standardised(X, weight), atol=1e-6)
