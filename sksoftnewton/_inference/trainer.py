@@ -25,9 +25,6 @@ LARGEST_CHANGE = 10.0  # of alpha in one update
 FALL, PATIENCE = 2.0, 3
 ROUNDS = 30
 NEGLIGIBLE = 1e-3  # decrease of F as a share of the least noise variance
-# A candidate that is so far (log evidence) behind another is given up unless it catches
-# up fast.
-HOPELESS = 10.0
 ENOUGH = 0.1  # change of log evidence in a round that ends the training of a candidate
 
 
@@ -84,20 +81,16 @@ class Trainer:
         """After the few iterations that tell good starts from bad."""
         return self.with_posterior(self.advanced(run, LOOSE, SCREENING))
 
-    def trained(self, run: Run, rival: float = -np.inf) -> Run:
-        """Far enough to be compared with other networks, with its posterior.
-
-        ``rival`` is the score to beat: a run without hope of it is left as it is.
-        """
+    def trained(self, run: Run) -> Run:
+        """Far enough to be compared with other networks, with its posterior."""
         if self.settings.alpha is None:
-            return self.settled(run, enough=ENOUGH, rival=rival)
+            return self.settled(run, enough=ENOUGH)
         return self.finished(run)
 
-    def settled(self, run: Run, enough: float = 0.0, rival: float = -np.inf) -> Run:
+    def settled(self, run: Run, enough: float = 0.0) -> Run:
         """Alternate a few iterations with updates of alpha until it settles.
 
-        Or until a round changes the score by less than ``enough``, or brings it nearer
-        to a ``rival`` score by less than a fifth of a gap of more than `HOPELESS`.
+        Or until a round changes the score by less than ``enough``.
         """
         if run.settled:
             return run
@@ -116,10 +109,7 @@ class Trainer:
             alpha, change = self._updated_alpha(run)
             if change < SETTLED and run.status == CONVERGED:
                 return replace(run, settled=True)
-            gain, gap = run.score - score, rival - run.score
-            hopeless = gap > HOPELESS and gain < gap / 5
-            enough_gained = abs(gain) < enough
-            if enough_gained or hopeless or not self._iterations_left(run):
+            if abs(run.score - score) < enough or not self._iterations_left(run):
                 return run
             score = run.score
             run = self.moved(run, alpha=alpha)

@@ -63,7 +63,7 @@ class WidthSearch:
     def _best_width(self, problem: Problem) -> Run:
         best = run = self.best_start(problem, 1)
         for k in self._widths(problem):
-            run = self.best_start(problem, k, run, rival=best.score)
+            run = self.best_start(problem, k, run)
             if run.score > best.score + DECISIVE:
                 best = run
                 continue
@@ -90,23 +90,14 @@ class WidthSearch:
 
     # -- starts -------------------------------------------------------------------
 
-    def best_start(
-        self,
-        problem: Problem,
-        k: int,
-        narrower: Run | None = None,
-        rival: float = -np.inf,
-    ) -> Run:
-        """The best network of k units, from random starts and from a narrower one.
-
-        It need not be trained to the end where it has no hope of a ``rival`` score.
-        """
+    def best_start(self, problem: Problem, k: int, narrower: Run | None = None) -> Run:
+        """The best network of k units, from random starts and from a narrower one."""
         kinds = self._kinds(problem, k, narrower)
         task = self.settings.monitor.task
         name = f"{k} units" if k > 1 else "1 unit"
         if len(kinds) > 1 and self.settings.n_init is None:
             with task(name):
-                best = self._screened(kinds, problem, rival)
+                best = self._screened(kinds, problem)
             self.candidates.remember(best)
             return best
         runs = []
@@ -114,7 +105,7 @@ class WidthSearch:
             began = time.perf_counter()
             with task(f"{name}, start {number}" if len(kinds) > 1 else name):
                 run = self.starts.on_growing_samples(start(), problem)
-                run = self.trainer.trained(run, rival)
+                run = self.trainer.trained(run)
             self.candidates.remember(run)
             runs.append((kind, run, time.perf_counter() - began))
         return self.candidates.kept(runs)
@@ -169,9 +160,7 @@ class WidthSearch:
         alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
         return [*alphas, (strong, FIRST_ALPHA)] if strong > FEW else alphas
 
-    def _screened(
-        self, kinds: list[tuple[str, Start]], problem: Problem, rival: float
-    ) -> Run:
+    def _screened(self, kinds: list[tuple[str, Start]], problem: Problem) -> Run:
         """Go on with the start that is best after a few iterations."""
         screened: list[tuple[str, Run, float]] = []
         for kind, start in kinds:
@@ -187,6 +176,6 @@ class WidthSearch:
         first = self.candidates.kept(screened)
         began = time.perf_counter()
         run = self.starts.on_growing_samples(first, problem)
-        run = self.trainer.trained(run, rival)
+        run = self.trainer.trained(run)
         self.candidates.trained_further(run, time.perf_counter() - began)
         return run
