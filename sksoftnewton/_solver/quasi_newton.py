@@ -26,6 +26,8 @@ Array = NDArray[np.float64]
 MEMORY = 20  # pairs
 # Gradients for which one metric serves.
 GRADIENTS = 40
+# Beyond this λ the metric says more about λ than about the curvature.
+DAMPED = 1e-2
 # A step is shortened by interpolation at most so often; so many shortened steps in a
 # row end the use of a metric with too small λ, so few in all let λ shrink.
 SHORTENINGS = 4
@@ -81,17 +83,32 @@ class QuasiNewton:
     ----------
     metric_at : callable (point) -> Metric
     memory : int, pairs that are kept
+    damped_gradients : int
+        Gradients for which a metric with λ > `DAMPED` serves, at most: few where a
+        metric costs little, so that λ can shrink soon.
+
+    Attributes
+    ----------
+    n_trials : int, gradients spent with the latest metric
+    damping : float, the λ that it served with
     """
 
     def __init__(
-        self, metric_at: Callable[[Point], Metric], memory: int = MEMORY
+        self,
+        metric_at: Callable[[Point], Metric],
+        memory: int = MEMORY,
+        damped_gradients: int = GRADIENTS,
     ) -> None:
         self._metric_at = metric_at
+        self._damped_gradients = damped_gradients
         self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
+        self.n_trials = 0
+        self.damping = np.inf
 
     def at(self, point: Point) -> QuasiNewton:
         """The same pairs with the metric at another point."""
         self._metric = self._metric_at(point)
+        self.n_trials = 0
         return self
 
     @property
@@ -117,7 +134,8 @@ class QuasiNewton:
         done : bool, whether the rule holds
         """
         solve, damping = self._metric.inverse(min(damping, LARGEST_DAMPING))
-        n_trials = n_steps = n_shortened = in_a_row = 0
+        self.damping = damping
+        n_steps = n_shortened = in_a_row = 0
         while True:
             direction = self._direction(point.gradient, solve)
             predicted = -0.5 * float(point.gradient @ direction)
@@ -125,14 +143,16 @@ class QuasiNewton:
             step = _Search(objective, point, direction)
             if predicted > resolution:
                 step.run()
-            n_trials, n_steps = n_trials + step.n_trials, n_steps + 1
+            else:
+                step.run_below(resolution, lambda g: self._predicted(g, solve))
+            self.n_trials, n_steps = self.n_trials + step.n_trials, n_steps + 1
             move = Move(
                 step.point,
                 predicted,
                 resolution,
                 damping,
                 damping,
-                n_trials,
+                self.n_trials,
                 indefinite=False,
                 n_steps=n_steps,
             )
@@ -143,13 +163,15 @@ class QuasiNewton:
                 return move, True
             if not step.found:
                 self._pairs.clear()
+                if predicted <= resolution:  # the metric's error, or rounding
+                    return replace(move, stuck=n_steps == 1), False
                 stuck = damping >= LARGEST_DAMPING and n_steps == 1
                 return replace(move, damping=10 * damping, stuck=stuck), False
             in_a_row = in_a_row + 1 if step.n_trials > 1 else 0
             n_shortened += step.n_trials > 1
             if in_a_row == TOO_MANY and self._metric.matrix is not None:
                 return replace(move, damping=4 * damping), False
-            if n_trials >= GRADIENTS:
+            if self.n_trials >= self._lifetime(damping):
                 if n_shortened <= FEW:
                     damping = max(damping / 3, LEAST_DAMPING)
                 return replace(move, damping=damping), False
@@ -168,6 +190,15 @@ class QuasiNewton:
         for step, change, scale in self._pairs:
             q += (shares.pop() - scale * float(change @ q)) * step
         return -q
+
+    def _lifetime(self, damping: float) -> int:
+        return (
+            GRADIENTS if damping <= DAMPED else min(GRADIENTS, self._damped_gradients)
+        )
+
+    def _predicted(self, gradient: Array, solve: Callable[[Array], Array]) -> float:
+        """½ gᵀ B⁻¹ g, the decrease that the model promises at a gradient g."""
+        return -0.5 * float(gradient @ self._direction(gradient, solve))
 
     def _remember(self, search: _Search) -> None:
         step = search.point.theta - search.start.theta
@@ -210,3 +241,17 @@ class _Search:
             bend = change - length * slope  # half the second derivative, times length²
             shorter = -length * slope / (2 * bend) if np.isfinite(bend) else 0.0
             length *= float(np.clip(shorter, 0.1, 0.5))
+
+    def run_below(self, resolution: float, predicted: Callable[[Array], float]) -> None:
+        """The full step, where the loss cannot tell steps apart: the gradient decides.
+
+        It has to shrink in the metric, as in `damped_step`: in the Euclidean norm a
+        good step may well lengthen it.
+        """
+        trial = Point.at(self.objective, self.start.theta + self.direction)
+        self.n_trials += 1
+        before = -0.5 * float(self.start.gradient @ self.direction)
+        not_above = trial.value <= self.start.value + resolution
+        if not_above and predicted(trial.gradient) < before:
+            self.point = trial
+            self.found = True

@@ -5,8 +5,9 @@ from sklearn.datasets import make_friedman1
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._solver import quasi_newton
 from sksoftnewton._solver.newton import CONVERGED, NO_PROGRESS, minimize
+from sksoftnewton._solver.points import Point
 from sksoftnewton._solver.quasi_newton import Metric, QuasiNewton
-from sksoftnewton._solver.rules import small_decrease
+from sksoftnewton._solver.rules import small_decrease, small_gradient
 
 
 class Quadratic:
@@ -123,3 +124,94 @@ def test_gradients_for_which_a_metric_serves(monkeypatch):
 
 
 # -- below the resolution of the loss ------------------------------------------------
+
+
+class Blunt(Quadratic):
+    """A loss that tells nothing apart any more: only the gradient is left."""
+
+    def resolution(self, value):
+        return 1.0
+
+
+def reach(problem, metric_at, threshold, max_iter=20):
+    systems = QuasiNewton(metric_at)
+    return minimize(
+        problem,
+        1e-4 * np.ones(len(problem.H)),
+        lambda point, decrease: systems.at(point),
+        converged=small_gradient(threshold, lambda point: 0.0),
+        max_iter=max_iter,
+        n_rows=1,
+        damping=1e-6,
+    )
+
+
+def test_below_the_resolution_of_the_loss_the_gradient_decides():
+    problem = Blunt()
+    matrix = wrong_by_half(problem)
+    first = np.linalg.norm(problem.value_and_gradient(1e-4 * np.ones(30))[1])
+    solution = reach(
+        problem, lambda _: Metric(matrix, matrix.diagonal(), 0.0, 1), 1e-8 * first
+    )
+    assert solution.status == CONVERGED
+    assert np.linalg.norm(solution.point.gradient) <= 1e-8 * first
+    assert problem.evaluations < 80
+
+
+def test_the_gradient_has_to_shrink_in_the_metric_not_in_length():
+    """A good step in a wrong metric of condition 1e6 may lengthen the gradient."""
+    problem = Blunt()
+    matrix = wrong_by_half(problem)
+    metric = Metric(matrix, matrix.diagonal(), 0.0, 1)
+    lengths = []
+    original = problem.value_and_gradient
+
+    def recorded(theta):
+        value, gradient = original(theta)
+        lengths.append(np.linalg.norm(gradient))
+        return value, gradient
+
+    problem.value_and_gradient = recorded
+    solution = reach(problem, lambda _: metric, 1e-6)
+    assert solution.status == CONVERGED
+    assert (np.diff(lengths) > 0).any()
+
+
+def test_a_step_that_shrinks_nothing_is_refused():
+    """The metric is too small by 10: full steps overshoot, and λ stays as it is."""
+    problem = Blunt(5)
+    small = 0.1 * problem.H
+    solution = reach(problem, lambda _: Metric(small, small.diagonal(), 0.0, 0), 1e-8)
+    assert solution.status == NO_PROGRESS
+    assert_allclose(solution.point.theta, 1e-4)
+    assert solution.damping == 1e-6
+
+
+def test_a_step_may_not_raise_the_loss_by_more_than_its_resolution():
+    class Rising(Blunt):
+        def value_and_gradient(self, theta):
+            value, gradient = super().value_and_gradient(theta)
+            return value + 3 * (np.abs(theta).max() < 9e-5), gradient
+
+    problem = Rising(5)
+    diagonal = problem.H.diagonal()
+    solution = reach(problem, lambda _: Metric(problem.H, diagonal, 0.0, 0), 1e-8)
+    assert solution.status == NO_PROGRESS
+
+
+def test_a_damped_metric_serves_for_fewer_gradients_if_asked_to():
+    problem = Quadratic()
+    matrix = wrong_by_half(problem)
+    systems = QuasiNewton(
+        lambda _: Metric(matrix, matrix.diagonal(), 0.0, 1), damped_gradients=3
+    )
+    steps = []
+    for damping in (1.0, quasi_newton.DAMPED):
+        start = Point.at(problem, np.ones(30))
+        move, done = systems.at(start).advance(
+            problem, start, damping, lambda move: False
+        )
+        steps.append(move.n_trials)
+        assert not done and move.damping < damping
+        systems._pairs.clear()
+    assert steps[0] == 3 and steps[1] > 3
