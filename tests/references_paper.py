@@ -14,7 +14,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._paper.certification import certify
 from sksoftnewton._paper.constants import OutputConstants
 from sksoftnewton._paper.geometry import OutputHull
-from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.objective import Attention, check_problem
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 
 SMOOTH = ("identity", "softplus", "exp", "tanh", "sigmoid")
@@ -193,3 +193,12 @@ def solved(dense, x0=None):
 
 def certificate_of(dense, x, **options):
     return certify(dense.A1, dense.A2, dense.b, x, h=dense.h, w=dense.w, **options)
+
+
+def symmetric_saddle(n=3000, d=40, w=1e-3, seed=0):
+    """Rows in pairs ±a with the same output: x = 0 is stationary, and no minimum."""
+    rng = np.random.default_rng(seed)
+    half = rng.standard_normal((n, d))
+    a2 = (half @ rng.standard_normal(d) / np.sqrt(d)) ** 2
+    A1 = np.vstack([half, -half])
+    return check_problem(A1, np.concatenate([a2, a2])[None], [9.0], "identity", w)

@@ -21,7 +21,9 @@ A1, A2 = rng.standard_normal((100_000, 5)), rng.standard_normal((3, 100_000))
 f = np.exp(A1 @ rng.standard_normal(5))
 problem = {"A1": A1, "A2": A2, "b": A2 @ (f / f.sum()), "w": 0.6}
 
-solution = two_layer_softmax_regression(**problem, tol=1e-12, random_state=0)
+solution = two_layer_softmax_regression(
+    **problem, sketch="leverage", tol=1e-12, random_state=0
+)
 print(solution.certificate)
 
 # %%

@@ -68,10 +68,20 @@ class Curvature:
         shape and is positive where H is not. From far starts it led to lower
         minima than |diag(H)| did.
         """
+        return self._metric(self._output_terms[1])
+
+    def _metric(self, output_diagonal: Array) -> Array:
         squares = self.problem.column_squares
         level = float(np.mean(self.problem.w2 + np.abs(self.row_weights)))
-        level += float(np.mean(self._output_terms[1] / squares))
+        level += float(np.mean(output_diagonal / squares))
         return squares * max(level, TINY)
+
+    def unsigned_low_rank(self) -> tuple[Array, Array]:
+        """Jᵀ diag(|g|) J, shape (d, d), and the damping metric, from one pass for J."""
+        gram, size = np.zeros((self.problem.d,) * 2), np.abs(self.output_curvature)
+        for outputs, J in self._jacobian_rows():
+            gram += J.T @ (size[outputs, None] * J)
+        return (gram + gram.T) / 2, self._metric(gram.diagonal())
 
     @cached_property
     def _output_terms(self) -> tuple[Array, Array]:

@@ -131,10 +131,10 @@ class HessianSketch:
         return None if len(kept.rows) == n else kept
 
 
-def check_sketch(sketch: str) -> None:
-    """Raise ValueError unless ``sketch`` is one of `SKETCHES`."""
-    if sketch not in SKETCHES:
-        raise ValueError(f"sketch = {sketch!r}, but it must be one of {SKETCHES}.")
+def check_sketch(sketch: str, allowed: tuple[str, ...] = SKETCHES) -> None:
+    """Raise ValueError unless ``sketch`` is ``allowed``."""
+    if sketch not in allowed:
+        raise ValueError(f"sketch = {sketch!r}, but it must be one of {allowed}.")
 
 
 class MeasuredSketch(NamedTuple):

@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import (
@@ -85,6 +86,7 @@ class Attention:
         entries = n_stored(A1) + (self.n if A2 is None else n_stored(A2))
         self.gradient_work = 2.0 * entries
         self._b_norm = float(np.linalg.norm(b))
+        self._latest: tuple[Array, Forward] | None = None
 
     def resolution(self, value: float) -> float:
         """Rounding error of L: that of the residuals, of size ε |b|."""
@@ -101,6 +103,10 @@ class Attention:
 
     @cached_property
     def _row_norms(self) -> Array:
+        A1 = self.A1
+        if sp.issparse(A1):
+            squares = sp.csr_array((A1.data**2, A1.indices, A1.indptr), shape=A1.shape)
+            return np.asarray(np.sqrt(squares @ np.ones(self.d)))
         norms = np.empty(self.n)
         for rows, block in dense_rows(self.A1):
             norms[rows] = np.linalg.norm(block, axis=1)
@@ -128,12 +134,16 @@ class Attention:
     # -- value and derivatives ---------------------------------------------------
 
     def forward(self, x: Array) -> Forward:
-        z = self.A1 @ x
-        f = softmax(z)
-        u = self.apply_A2(f)
-        # h = exp may overflow at a trial point, which is then rejected.
-        with np.errstate(over="ignore"):
-            return Forward(z, f, u, self.activation.value(u) - self.b)
+        """The forward pass at x, kept for the next call: curvature follows gradient."""
+        if self._latest is None or not np.array_equal(self._latest[0], x):
+            z = self.A1 @ x
+            f = softmax(z)
+            u = self.apply_A2(f)
+            # h = exp may overflow at a trial point, which is then rejected.
+            with np.errstate(over="ignore"):
+                c = self.activation.value(u) - self.b
+            self._latest = x.copy(), Forward(z, f, u, c)
+        return self._latest[1]
 
     def _value(self, at: Forward) -> float:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -32,8 +32,10 @@ class SoftmaxRegressionResult(OptimizeResult):  # type: ignore[misc]
         ``damping`` λ, ``decrement`` (of the first model tried), ``indefinite``
         (that model had a negative eigenvalue), ``n_rows`` n, ``rows_kept`` in the
         Hessian, ``sketch_size`` (the same, 0 where the Hessian was exact),
-        ``n_cg`` 0, ``passes`` (work so far in gradient evaluations), ``time`` (s)
-        and ``contraction``: |x⁺ − x*|_H / |x − x*|_H in the norm of the Hessian at
-        the solution, nan where rounding hides it.
-    certificate : ConvergenceCertificate
+        ``n_cg`` (quasi-Newton steps, 0 for a Newton step), ``passes`` (work so far in
+        gradient evaluations), ``time`` (s) and ``contraction``:
+        |x⁺ − x*|_H / |x − x*|_H in the norm of the Hessian at the solution, nan where
+        rounding hides it and without a certificate.
+    certificate : ConvergenceCertificate, or None if it was not asked for
+    time : dict, seconds in the ``loop`` and for the ``certificate``
     """
