@@ -5,13 +5,18 @@ Under a minute, and docs/figures/theory_sparsifier.png:
     OPENBLAS_NUM_THREADS=1 python docs/benchmarks/theory_sparsifier.py
 """
 
+import time
+from functools import partial
+
 import numpy as np
 from common import table
 from scipy.linalg import eigh
 from theory_common import BLUE, RED, SKY, panels, run, save
+from theory_time import sparse_rows
 
 from sksoftnewton import leverage_scores, spectral_sparsifier
 from sksoftnewton._matrices import weighted_gram
+from sksoftnewton._paper.metric import squared_lengths
 from sksoftnewton._paper.sparsifier import draw_rows
 
 N, D, DRAWS = 200_000, 20, 40
@@ -106,5 +111,31 @@ def errors_of(A, epsilon, kind):
     )
 
 
+def scores():
+    """Seconds of leverage scores against a Gram matrix and a pass of coherence."""
+    rows = []
+    for n, d, stored in ((200_000, 50, None), (100_000, 300, None), (400_000, 200, 10)):
+        rng = np.random.default_rng(0)
+        A = sparse_rows(rng, n, d, stored) if stored else rng.standard_normal((n, d))
+        few = weighted_gram(A[rng.choice(n, 10 * d, replace=False)], np.ones(10 * d))
+        ways = {
+            "product with a vector": partial(A.dot, np.ones(d)),
+            "Gram matrix": partial(weighted_gram, A, np.ones(n)),
+            "CountSketch and 64 directions": partial(leverage_scores, A),
+            "sample of the rows and 8 directions": partial(
+                squared_lengths, A, few, np.zeros(d), rng
+            ),
+        }
+        seconds = [f"{min(timed(way), timed(way)):.3f}" for way in ways.values()]
+        rows.append((n, d, stored or "all", *seconds))
+    table(("n", "d", "entries a row", *ways), rows)
+
+
+def timed(function):
+    started = time.process_time()
+    function()
+    return time.process_time() - started
+
+
 if __name__ == "__main__":
-    run(sparsifier)
+    run(sparsifier, scores)
