@@ -137,23 +137,15 @@ class QuasiNewton:
         self.damping = damping
         n_steps = n_shortened = in_a_row = 0
         while True:
-            direction = self._direction(point.gradient, solve)
-            predicted = -0.5 * float(point.gradient @ direction)
-            resolution = objective.resolution(point.value)
-            step = _Search(objective, point, direction)
-            if predicted > resolution:
-                step.run()
-            else:
-                step.run_below(resolution, lambda g: self._predicted(g, solve))
+            step = self._step(objective, point, solve)
             self.n_trials, n_steps = self.n_trials + step.n_trials, n_steps + 1
             move = Move(
                 step.point,
-                predicted,
-                resolution,
+                step.predicted,
+                step.resolution,
                 damping,
                 damping,
                 self.n_trials,
-                indefinite=False,
                 n_steps=n_steps,
             )
             if step.found:
@@ -163,7 +155,7 @@ class QuasiNewton:
                 return move, True
             if not step.found:
                 self._pairs.clear()
-                if predicted <= resolution:  # the metric's error, or rounding
+                if step.below:  # the metric's error, or rounding
                     return replace(move, stuck=n_steps == 1), False
                 stuck = damping >= LARGEST_DAMPING and n_steps == 1
                 return replace(move, damping=10 * damping, stuck=stuck), False
@@ -175,6 +167,17 @@ class QuasiNewton:
                 if n_shortened <= FEW:
                     damping = max(damping / 3, LEAST_DAMPING)
                 return replace(move, damping=damping), False
+
+    def _step(
+        self, objective: Objective, point: Point, solve: Callable[[Array], Array]
+    ) -> _Search:
+        """The step from a point, judged by the loss or, below its resolution, by B."""
+        step = _Search(objective, point, self._direction(point.gradient, solve))
+        if step.below:
+            step.run_below(lambda g: -0.5 * float(g @ self._direction(g, solve)))
+        else:
+            step.run()
+        return step
 
     def _direction(self, gradient: Array, solve: Callable[[Array], Array]) -> Array:
         """−B⁻¹ g by the two-loop recursion."""
@@ -196,10 +199,6 @@ class QuasiNewton:
             GRADIENTS if damping <= DAMPED else min(GRADIENTS, self._damped_gradients)
         )
 
-    def _predicted(self, gradient: Array, solve: Callable[[Array], Array]) -> float:
-        """½ gᵀ B⁻¹ g, the decrease that the model promises at a gradient g."""
-        return -0.5 * float(gradient @ self._direction(gradient, solve))
-
     def _remember(self, search: _Search) -> None:
         step = search.point.theta - search.start.theta
         change = search.point.gradient - search.start.gradient
@@ -215,6 +214,8 @@ class _Search:
     Attributes
     ----------
     start, point : Point; the same until a step is found
+    predicted, resolution : float
+        ½ gᵀ B⁻¹ g, the decrease that the model promises; rounding error of the loss.
     found : bool
     n_trials : int
     """
@@ -223,8 +224,15 @@ class _Search:
         self.objective = objective
         self.start = self.point = start
         self.direction = direction
+        self.predicted = -0.5 * float(start.gradient @ direction)
+        self.resolution = objective.resolution(start.value)
         self.found = False
         self.n_trials = 0
+
+    @property
+    def below(self) -> bool:
+        """Whether the loss cannot tell such steps apart."""
+        return not self.predicted > self.resolution
 
     def run(self) -> None:
         slope = float(self.start.gradient @ self.direction)
@@ -242,7 +250,7 @@ class _Search:
             shorter = -length * slope / (2 * bend) if np.isfinite(bend) else 0.0
             length *= float(np.clip(shorter, 0.1, 0.5))
 
-    def run_below(self, resolution: float, predicted: Callable[[Array], float]) -> None:
+    def run_below(self, predicted: Callable[[Array], float]) -> None:
         """The full step, where the loss cannot tell steps apart: the gradient decides.
 
         It has to shrink in the metric, as in `damped_step`: in the Euclidean norm a
@@ -250,8 +258,7 @@ class _Search:
         """
         trial = Point.at(self.objective, self.start.theta + self.direction)
         self.n_trials += 1
-        before = -0.5 * float(self.start.gradient @ self.direction)
-        not_above = trial.value <= self.start.value + resolution
-        if not_above and predicted(trial.gradient) < before:
+        not_above = trial.value <= self.start.value + self.resolution
+        if not_above and predicted(trial.gradient) < self.predicted:
             self.point = trial
             self.found = True
