@@ -20,26 +20,11 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from common import diamonds, friedman
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SEEDS = 5
 GIVEN = {"alpha": 1e-4}
-
-
-def friedman(n):
-    from sklearn.datasets import make_friedman1
-
-    return make_friedman1(n, noise=1.0, random_state=0)
-
-
-def diamonds(n=None):
-    """plotnine's diamonds: 26 one-hot features, log price."""
-    import pandas as pd
-    from plotnine.data import diamonds as frame
-
-    frame = frame if n is None else frame.sample(n, random_state=0)
-    X = pd.get_dummies(frame.drop(columns="price")).to_numpy(float)
-    return X, np.log(frame["price"].to_numpy(float))
 
 
 def one_hot(n, levels=(60, 50, 40), d=20):

@@ -1,4 +1,7 @@
-"""What the benchmarks share: data, the header, a table, plain figures."""
+"""What the benchmarks share: data, the header, a table, plain figures.
+
+The package is imported where it is used, so that `commits.py` can choose which one.
+"""
 
 import platform
 from pathlib import Path
@@ -8,16 +11,14 @@ import scipy
 import sklearn
 from sklearn.datasets import make_friedman1
 
-from sksoftnewton import __version__
-from sksoftnewton._activations import get_activation
-from sksoftnewton._network.problem import Problem
-
 FIGURES = Path(__file__).resolve().parent.parent / "figures"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vPX"
 
 
 def header():
+    from sksoftnewton import __version__
+
     print(
         f"(sksoftnewton {__version__}, scikit-learn {sklearn.__version__}, NumPy "
         f"{np.__version__}, SciPy {scipy.__version__}, Python "
@@ -47,6 +48,9 @@ def friedman(n):
 
 
 def problem(X, y):
+    from sksoftnewton._activations import get_activation
+    from sksoftnewton._network.problem import Problem
+
     return Problem(
         X,
         y.reshape(len(y), -1),

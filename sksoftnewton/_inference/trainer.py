@@ -130,7 +130,7 @@ class Trainer:
         if run.finished:
             return run
         tol, left = self.settings.tol, self._iterations_left(run)
-        if run.problem.double() is not run.problem:
+        if run.problem.rows.double is not run.problem.rows:
             if left > 1:  # one is kept for the end in float64
                 run = self.advanced(run, tol, left - 1, last=True)
             run = self.in_double(run)
