@@ -27,6 +27,8 @@ CONSTRAINTS: dict[str, list[Any]] = {
         StrOptions({"auto"}),
     ],
     "penalty": [StrOptions({"weights", "logits"})],
+    "basis": [StrOptions({"linear", "ramps", "auto"})],
+    "target_transform": [StrOptions({"identity", "log", "auto"})],
     "output_weights": ["array-like", None],
     "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
     "sketch_size": [
@@ -72,6 +74,8 @@ def settings_of(estimator: Any, n_outputs: int) -> tuple[Settings, Array | None]
         sketch=Sketch(estimator.sketch, estimator.sketch_size),
         tol=estimator.tol,
         max_iter=estimator.max_iter,
+        basis=estimator.basis,
+        target_transform=estimator.target_transform,
     )
     return settings, output_weights
 

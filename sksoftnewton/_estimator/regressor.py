@@ -206,6 +206,8 @@ class TwoLayerSoftmaxRegressor(
         output_activation: str = "identity",
         alpha: float | tuple[float, float] | str = "auto",
         penalty: str = "weights",
+        basis: str = "auto",
+        target_transform: str = "auto",
         output_weights: Any = None,
         sketch: str = "auto",
         sketch_size: int | float | str = "auto",
@@ -221,6 +223,8 @@ class TwoLayerSoftmaxRegressor(
         self.output_activation = output_activation
         self.alpha = alpha
         self.penalty = penalty
+        self.basis = basis
+        self.target_transform = target_transform
         self.output_weights = output_weights
         self.sketch = sketch
         self.sketch_size = sketch_size
@@ -282,6 +286,7 @@ class TwoLayerSoftmaxRegressor(
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
+                dense_blocks=self.basis == "ramps",
             )
             search = Search(problem, settings, self._generator())
             if previous is None:
@@ -321,6 +326,8 @@ class TwoLayerSoftmaxRegressor(
         output_coef = self._layers()[2].astype(f.dtype, copy=False)
         h = get_activation(self.output_activation)
         y: Array = h.value(f @ output_coef.T)
+        if self.target_transform_ == "log":
+            y = np.exp(y) * self.smearing_.astype(y.dtype)
         y = y[:, 0] if self._one_output else y
         if not return_std:
             return place.moved_here(y)
@@ -333,6 +340,8 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
         std = np.sqrt(variance).astype(f.dtype, copy=False)
+        if self.target_transform_ == "log":
+            std = y.reshape(std.shape) * np.sqrt(np.expm1(variance))
         std = std[:, 0] if self._one_output else std
         return place.moved_here(y), place.moved_here(std)
 
@@ -396,7 +405,8 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             for start in range(0, X.shape[0], PREDICT_ROWS):
                 rows = slice(start, start + PREDICT_ROWS)
-                logits = np.asarray(X[rows] @ coef) + intercept
+                features = self.basis_.transform(X[rows])
+                logits = np.asarray(features @ coef) + intercept
                 out[rows] = softmax(logits.T).T
         return out
 
@@ -457,9 +467,18 @@ class TwoLayerSoftmaxRegressor(
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
+        basis = "linear" if self.basis_.is_linear else "ramps"
         for name, before, now in (
             ("n_hidden", self.n_hidden_, width),
-            ("the number of features", self.hidden_coef_.shape[1], n_features),
+            ("basis", basis, basis if is_auto(self.basis) else self.basis),
+            (
+                "target_transform",
+                self.target_transform_,
+                self.target_transform_
+                if is_auto(self.target_transform)
+                else self.target_transform,
+            ),
+            ("the number of features", len(self.basis_.knots_), n_features),
             ("the number of outputs", self.output_coef_.shape[0], n_outputs),
         ):
             if before != now:
@@ -467,7 +486,7 @@ class TwoLayerSoftmaxRegressor(
                     f"warm_start=True, but {name} changed from {before} to {now} "
                     "since the previous fit. Use warm_start=False."
                 )
-        return Layers(*self._layers())
+        return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

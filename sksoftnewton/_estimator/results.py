@@ -14,6 +14,7 @@ from sksoftnewton._inference.monitor import HISTORY, columns
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.search import Search
+from sksoftnewton._inference.validation import smearing
 from sksoftnewton._network.coordinates import Coordinates
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
@@ -28,7 +29,7 @@ def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attribu
     return {
         **network_results(run.problem, run.network, run.theta, dtype, place),
         **_moved(_evidence_results(run), place),
-        **_progress_results(run, search.problem.rows.n_rows),
+        **_progress_results(run, search.n_rows),
         "width_path_": search.path,
     }
 
@@ -45,9 +46,14 @@ def network_results(
         "hidden_coef_": layers.hidden_coef.astype(dtype, copy=False),
         "hidden_intercept_": layers.hidden_intercept.astype(dtype, copy=False),
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
+        "smearing_": smearing(problem, network, theta),
         "_posterior": None,
     }
-    return _moved(attributes, place)
+    return {
+        **_moved(attributes, place),
+        "basis_": problem.basis,
+        "target_transform_": "log" if problem.log else "identity",
+    }
 
 
 def _moved(attributes: Attributes, place: Place) -> Attributes:
@@ -66,9 +72,15 @@ def _evidence_results(run: Run) -> Attributes:
         }
     noise_variance = posterior.noise_variances() * scale**2
     space = problem.row_space.without_rows() if problem.row_space else None
-    coordinates = Coordinates(problem.features, problem.used, space, problem.whitening)
+    coordinates = Coordinates(
+        problem.features,
+        problem.used,
+        problem.basis.take(problem.used),
+        space,
+        problem.whitening,
+    )
     return {
-        "log_evidence_": posterior.log_evidence(),
+        "log_evidence_": run.log_evidence,
         "effective_dof_": posterior.dof,
         "noise_variance_": noise_variance,
         "_posterior": Posterior.of(posterior, coordinates, noise_variance),

@@ -73,8 +73,15 @@ class Posterior:
     def variance(self, X: Any) -> Array:
         """Variance of a new observation at each row of X, shape (n, n_outputs)."""
         n, m = X.shape[0], len(self.A2)
-        features, used = self.coordinates.features, self.coordinates.used
-        rows = Rows(X, np.zeros((n, m)), np.ones(n), features, columns=used)
+        to = self.coordinates
+        rows = Rows(
+            X,
+            np.zeros((n, m)),
+            np.ones(n),
+            to.features,
+            columns=to.used,
+            basis=None if to.basis.is_linear else to.basis,
+        )
         out = np.empty((n, m))
         step = max(16, BLOCK_ELEMENTS // self.factor.shape[1])
         for start in range(0, n, step):

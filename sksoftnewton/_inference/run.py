@@ -38,6 +38,8 @@ class Settings:
     sketch: Sketch
     tol: float
     max_iter: int
+    basis: str = "auto"
+    target_transform: str = "auto"
     monitor: Monitor = field(default_factory=Monitor)
 
 
@@ -76,7 +78,13 @@ class Run:
     def score(self) -> float:
         """Log posterior probability of width and features, up to a constant."""
         assert self.posterior is not None
-        return self.posterior.log_evidence() + self.log_prior
+        return self.log_evidence + self.log_prior
+
+    @property
+    def log_evidence(self) -> float:
+        """Of the standardised targets, also where the network has their logarithms."""
+        assert self.posterior is not None
+        return self.posterior.log_evidence() + self.problem.log_jacobian
 
     @property
     def log_prior(self) -> float:

@@ -11,17 +11,23 @@ from numpy.typing import NDArray
 from sksoftnewton._inference.evidence import has_evidence
 from sksoftnewton._inference.features import FeatureSelection
 from sksoftnewton._inference.monitor import Stopped
+from sksoftnewton._inference.ramps import RampSearch, given_ramps
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._inference.trainer import SCREENING
+from sksoftnewton._inference.validation import Validation
 from sksoftnewton._inference.widths import WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._network.regimes import SMALL
 
-# Rows on which starts, alpha, width and features are chosen; more rows only refine
-# them.
+# Rows on which starts, alpha, width, features and basis are chosen; more rows only
+# refine them.
 SELECTION_ROWS = 10_000
 # The same where matrices are n x n: for so many features, or given widths too large
 # for the evidence otherwise.
 MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
+# The largest share of the rows; others, at most as many, are held out to compare
+# errors on.
+SELECTION_SHARE = 0.8
 
 
 class Search:
@@ -32,15 +38,21 @@ class Search:
     problem : Problem
     settings : Settings
     rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    problems : dict of Problem
+        All rows, by whether the targets are logarithms: what is searched.
     """
 
     def __init__(
         self, problem: Problem, settings: Settings, rng: np.random.Generator
     ) -> None:
-        self.problem = problem
+        self.problems = _on_scales(problem, settings)
         self.settings = settings
         self.rng = rng
-        self.widths = WidthSearch(problem.rows.n_rows, settings, rng)
+        self.n_rows = problem.rows.n_rows
+        self.widths = WidthSearch(self.n_rows, settings, rng)
         self.trainer = self.widths.trainer
 
     @property
@@ -65,10 +77,12 @@ class Search:
         Features that the layers do not use stay unused.
         """
         began = time.perf_counter()
-        problem = self.problem
-        used = np.flatnonzero(layers.hidden_coef.any(axis=0))
+        problem = self.problems[layers.log]
+        used = layers.features_in_use
         if self.settings.alpha is None and 0 < len(used) < problem.n_features:
             problem = problem.with_features(used)
+        if not layers.basis.is_linear:
+            problem = problem.with_basis(layers.basis)
         network = problem.network(len(layers.hidden_coef), self.settings.alpha or alpha)
         start = Run(problem, network, problem.start_from(network, layers))
         try:
@@ -82,22 +96,42 @@ class Search:
 
     def _chosen(self) -> Run:
         """The best network on as many rows as a choice needs."""
-        settings, problem = self.settings, self.problem
-        widest = problem.network(settings.n_hidden or 1, (1.0, 1.0))
-        large = problem.n_features > MANY_FEATURES or not has_evidence(widest)
-        n_rows = FEW_SELECTION_ROWS if large else SELECTION_ROWS
+        problems = self._parts()
+        if self.settings.alpha is not None:
+            (problem,) = problems
+            return self.widths.best(problem)
+        run, *others = (self._best_plain(problem) for problem in problems)
+        for other in others:
+            run = other if self.widths.preferred(other, run) else run
+        return RampSearch(self.widths).best(run)
+
+    def _best_plain(self, problem: Problem) -> Run:
+        return FeatureSelection(self.widths).best(self.widths.best(problem))
+
+    def _parts(self) -> list[Problem]:
+        """The problems on the rows to choose on; others are held out if these are many.
+
+        The same rows on both scales of the targets.
+        """
+        settings = self.settings
+        problems = list(self.problems.values())
         chooses = settings.n_hidden is None or settings.alpha is None
-        enough = problem.rows.n_rows <= n_rows
-        if chooses and not enough and settings.max_iter > SCREENING:
-            problem = problem.sample(n_rows, self.rng)
-        run = self.widths.best(problem)
-        if settings.alpha is None:
-            run = FeatureSelection(self.widths).best(run)
-        return run
+        widest = problems[0].network(settings.n_hidden or 1, (1.0, 1.0))
+        large = problems[0].n_features > MANY_FEATURES or not has_evidence(widest)
+        n_rows = FEW_SELECTION_ROWS if large else SELECTION_ROWS
+        enough = self.n_rows <= min(n_rows, SMALL)
+        if enough or not chooses or settings.max_iter <= SCREENING:
+            return problems
+        n_rows = min(n_rows, int(SELECTION_SHARE * self.n_rows))
+        drawn = self.rng.permutation(self.n_rows)
+        others = drawn[n_rows : n_rows + SELECTION_ROWS]
+        held_out = {log: problem.on(others) for log, problem in self.problems.items()}
+        self.widths.validation = Validation(held_out)
+        return [problem.on(drawn[:n_rows]) for problem in problems]
 
     def _refined(self, run: Run) -> Run:
         """Converged on all rows."""
-        run = self.trainer.on_all_rows(run, self.problem)
+        run = self._on_all_rows(run)
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
@@ -107,7 +141,26 @@ class Search:
         k = self.settings.n_hidden
         if k is not None:
             run = self.widths.starts.widened(run, k)
-        run = self.trainer.on_all_rows(run, self.problem)
+        run = self._on_all_rows(run)
         run = self.trainer.stopped(run)
         self.widths.candidates.record(run, "stopped", run.spent[1], True)
         return run
+
+    def _on_all_rows(self, run: Run) -> Run:
+        return self.trainer.on_all_rows(run, self.problems[run.problem.log])
+
+
+def _on_scales(problem: Problem, settings: Settings) -> dict[bool, Problem]:
+    """The scales of the targets that compete, by whether they are logarithmic.
+
+    On ramps from the start where nothing can choose them.
+    """
+    given = settings.alpha is not None
+    if given and settings.basis == "ramps":
+        problem = given_ramps(problem)
+    if settings.target_transform == "log":
+        return {True: problem.on_log_scale()}
+    problems = {False: problem}
+    if settings.target_transform == "auto" and not given and problem.may_be_logs:
+        problems[True] = problem.on_log_scale()
+    return problems

@@ -75,7 +75,7 @@ class Trainer:
         """The run on all rows of a problem that its own is a sample of."""
         if run.problem.rows.n_rows == problem.rows.n_rows:
             return run
-        return self.moved(run, problem.with_features(run.problem.used))
+        return self.moved(run, problem.like(run.problem))
 
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.rows import RANK_TOLERANCE, Rows, range_of
 from sksoftnewton._rows.standardisation import Index, Standardisation
@@ -108,13 +109,15 @@ class Coordinates:
 
     Attributes
     ----------
-    features : Standardisation of the columns in use
+    features : Standardisation of the columns of the basis
     used : ndarray of int, the columns of X in use
+    basis : Basis of the columns of X in use
     row_space, whitening : applied after it, or None
     """
 
     features: Standardisation
     used: Index
+    basis: Basis
     row_space: RowSpace | None
     whitening: Whitening | None
 

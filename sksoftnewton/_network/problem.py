@@ -15,6 +15,7 @@ from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._rows.basis import Basis, ramps
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Index, Standardisation
 
@@ -24,6 +25,7 @@ Array = NDArray[np.float64]
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 # Largest standardised value, and ratio of weights, of data searched in float32.
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
+LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -33,14 +35,23 @@ class Layers:
 
     Attributes
     ----------
-    hidden_coef : ndarray of shape (n_hidden, n_features)
+    hidden_coef : ndarray of shape (n_hidden, n_columns), for the columns of the basis
     hidden_intercept : ndarray of shape (n_hidden,)
     output_coef : ndarray of shape (n_outputs, n_hidden)
+    basis : Basis of all features
+    log : bool, whether it predicts logarithms
     """
 
     hidden_coef: Array
     hidden_intercept: Array
     output_coef: Array
+    basis: Basis
+    log: bool
+
+    @property
+    def features_in_use(self) -> Index:
+        columns = np.flatnonzero(self.hidden_coef.any(axis=0))
+        return np.unique(self.basis.feature_of[columns])
 
 
 def _has_row_space(n_features: int, n_rows: int) -> bool:
@@ -63,12 +74,17 @@ class Problem:
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
     n_threads : int
+    dense_blocks : bool
+        Whether blocks of CSR rows are made dense, as ramps need them.
 
     Attributes
     ----------
     used : ndarray of int, the features in use, in ascending order
+    basis : Basis of all features; only those in use may have ramps
     rows : Rows, what the networks are trained on
-    features, targets : Standardisation of the features in use and of the targets
+    features, targets : Standardisation of the columns in use and of the targets
+    log : bool, whether the targets are logarithms of the user's
+    plain_targets : Standardisation of the user's targets
     row_space, whitening : between features and the coordinates of θ, or None
     """
 
@@ -82,20 +98,25 @@ class Problem:
         penalty: str,
         output_weights: Array | None,
         n_threads: int,
+        dense_blocks: bool = False,
     ) -> None:
         self.activation = activation
         self.penalty = penalty
         self.n_features_in = X.shape[1]
         self.used: Index = np.arange(X.shape[1])
+        self.basis = Basis.linear(X.shape[1])
         self.features = Standardisation.of(X, weight)
         if activation.name == "identity":
             self.targets = Standardisation.of(Y, weight)
         else:
             self.targets = Standardisation.identity(Y.shape[1])
+        self.log, self.plain_targets = False, self.targets
         counted = weight > 0
         wide = _has_row_space(X.shape[1], int(np.count_nonzero(counted)))
         if wide and not counted.all():  # the row space is that of counted rows
             X, Y, weight = X[counted], Y[counted], weight[counted]
+        self._Y = Y
+        self.may_be_logs = may_be_logs(Y[weight > 0]) and activation.name == "identity"
         targets = (Y - self.targets.mean) / self.targets.scale
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
@@ -106,7 +127,15 @@ class Problem:
             and single_precision(X, targets, weight, self.features)
         )
         dtype = np.float32 if single else X.dtype
-        rows = Rows(X, targets, weight, self.features, dtype=dtype, n_threads=n_threads)
+        rows = Rows(
+            X,
+            targets,
+            weight,
+            self.features,
+            basis=self.basis if dense_blocks else None,
+            dtype=dtype,
+            n_threads=n_threads,
+        )
         self._use(rows, wide)
 
     def _use(self, rows: Rows, wide: bool) -> None:
@@ -124,20 +153,95 @@ class Problem:
             )
         self.whitening = Whitening(self.rows.second_moments) if logits else None
 
+    def on_log_scale(self) -> Problem:
+        """The problem of all rows with the logarithms of its targets, all positive."""
+        part = copy.copy(self)
+        part.log = True
+        logarithms = np.log(self._Y)
+        part.targets = Standardisation.of(logarithms, self._plain_rows.weight)
+        targets = (logarithms - part.targets.mean) / part.targets.scale
+        wide = self.row_space is not None
+        part.__dict__.pop("output_precision", None)
+        part._use(self._plain_rows.with_targets(targets), wide)
+        return part
+
+    def errors_of_unlogged(self, errors: Array, factor: Array) -> Array:
+        """Errors of predicted logarithms as those of the user's targets, standardised.
+
+        Parameters
+        ----------
+        errors : ndarray of shape (n, n_outputs), standardised
+        factor : ndarray of shape (n_outputs,), of the predictions
+        """
+        logarithms = self.rows.targets * self.targets.scale + self.targets.mean
+        predicted = factor * np.exp(logarithms + errors * self.targets.scale)
+        difference: Array = predicted - np.exp(logarithms)
+        return difference / self.plain_targets.scale
+
+    @property
+    def log_jacobian(self) -> float:
+        """What makes densities of logarithms those of standardised targets, log."""
+        if not self.log:
+            return 0.0
+        rows = self.rows
+        logarithms = rows.weight @ rows.targets @ self.targets.scale
+        shift = self.targets.mean + np.log(
+            self.targets.scale / self.plain_targets.scale
+        )
+        return -float(logarithms + rows.total_weight * shift.sum())
+
     @property
     def n_features(self) -> int:
         """Number of features in use."""
         return len(self.used)
 
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the features in use."""
+        return len(self.features.mean)
+
+    @property
+    def columns(self) -> Index:
+        """The columns of the basis that belong to features in use."""
+        return self.basis.columns_of(self.used)
+
     def with_features(self, kept: Index) -> Problem:
         """The same problem with some of its features, counted among those in use."""
         part = copy.copy(self)
         part.used = self.used[kept]
-        part.features = self.features.take(kept)
-        rows = self._plain_rows.with_features(kept)
-        wide = self.row_space is not None and len(kept) > rows.n_rows
+        part.basis = self._basis_in_use.take(kept).spread(part.used, self.n_features_in)
+        part.features = self.features.take(self._basis_in_use.columns_of(kept))
+        rows = self._plain_rows.with_columns(kept)
+        wide = self.row_space is not None and part.n_columns > rows.n_rows
         part._use(rows, wide)
         return part
+
+    def with_ramps(self, n_inner: int) -> Problem:
+        """The same problem with ramps between so many inner knots of each feature.
+
+        The knots are quantiles of the features on the rows of this problem.
+        """
+        rows = self._plain_rows
+        of_used = ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
+        return self.with_basis(of_used.spread(self.used, self.n_features_in))
+
+    def with_basis(self, basis: Basis) -> Problem:
+        """The same problem on another basis of all features."""
+        part = copy.copy(self)
+        part.basis = basis
+        rows = self._plain_rows.with_basis(part._basis_in_use)
+        part.features = rows.standardisation
+        part._use(rows, _has_row_space(part.n_columns, rows.n_rows))
+        return part
+
+    def like(self, other: Problem) -> Problem:
+        """The same problem with the features and the basis of another one."""
+        part = self.with_features(np.flatnonzero(np.isin(self.used, other.used)))
+        return part if other.basis.is_linear else part.with_basis(other.basis)
+
+    @property
+    def _basis_in_use(self) -> Basis:
+        return self.basis.take(self.used)
 
     def double(self) -> Problem:
         """The same problem in float64."""
@@ -149,10 +253,13 @@ class Problem:
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
         """The same problem on some of its rows, drawn without replacement."""
+        return self.on(rng.choice(self.rows.n_rows, n_rows, replace=False))
+
+    def on(self, chosen: Index) -> Problem:
+        """The same problem on some of its rows."""
         part = copy.copy(self)
-        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
         rows = self._plain_rows.take(np.sort(chosen))
-        part._use(rows, _has_row_space(self.n_features, n_rows))
+        part._use(rows, _has_row_space(self.n_columns, rows.n_rows))
         return part
 
     def network(self, n_hidden: int, alpha: tuple[float, float]) -> Network:
@@ -163,7 +270,7 @@ class Problem:
             alpha,
             whitening=self.whitening,
             output_weights=self.output_weights,
-            mean_over=self.n_features,
+            mean_over=self.n_columns,
         )
 
     def random_start(self, network: Network, rng: np.random.Generator) -> Array:
@@ -176,7 +283,7 @@ class Problem:
         return network.start(self._random_layer(network.n_hidden, rng))
 
     def _random_layer(self, n_hidden: int, rng: np.random.Generator) -> Array:
-        D = self.n_features + 1
+        D = self.n_columns + 1
         A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(n_hidden, D))
         if self.row_space:
             return self.row_space.project(A1)
@@ -216,7 +323,7 @@ class Problem:
 
     def start_from(self, network: Network, layers: Layers) -> Array:
         """The parameter vector of a network given in the user's units."""
-        coef = layers.hidden_coef[:, self.used].astype(np.float64)
+        coef = layers.hidden_coef[:, self.columns].astype(np.float64)
         intercept = layers.hidden_intercept + coef @ self.features.mean
         A1: Array = np.hstack([coef * self.features.scale, intercept[:, None]])
         return self._packed(network, A1, self._standardised(layers.output_coef))
@@ -226,12 +333,30 @@ class Problem:
     ) -> Array:
         """The parameter vector of a network on other rows or with more features.
 
-        Features that are not in use here are left out at their means.
+        Features that are not in use here are left out at their means. Ramps there must
+        be sums of ramps here.
         """
         _, A2 = other_network.layers(theta)
         A1 = other.hidden_layer(other_network, theta)
         kept = np.searchsorted(other.used, self.used)
-        return self._packed(network, A1[:, np.append(kept, -1)], A2)
+        columns = other._basis_in_use.columns_of(kept)
+        A1 = A1[:, np.append(columns, -1)]
+        if not self.basis.is_linear:
+            A1 = self._on_ramps(
+                A1, other._basis_in_use.take(kept), other.features.take(columns)
+            )
+        return self._packed(network, A1, A2)
+
+    def _on_ramps(self, A1: Array, before: Basis, features: Standardisation) -> Array:
+        """A first layer for the columns of the basis in use, from those before."""
+        basis = self._basis_in_use
+        coef = A1[:, :-1] / features.scale
+        finer = coef @ before.embedding(basis)
+        old_mean, new_mean = features.mean.copy(), self.features.mean.copy()
+        # What the features themselves add has the same mean before and after.
+        old_mean[before.features_themselves] = new_mean[basis.features_themselves] = 0
+        intercept = A1[:, -1] + finer @ new_mean - coef @ old_mean
+        return np.hstack([finer * self.features.scale, intercept[:, None]])
 
     def hidden_layer(self, network: Network, theta: Array) -> Array:
         """A1 of the standardised features in use, intercepts last."""
@@ -239,7 +364,7 @@ class Problem:
         return self.row_space.lift(A1) if self.row_space else A1
 
     def coordinates_of_features(self) -> Array:
-        """What one unit of each feature is in θ's coordinates, (r, n_features)."""
+        """What one unit of each column is in θ's coordinates, (r, n_columns)."""
         inner = self.whitening.map if self.whitening else np.eye(self.rows.n_features)
         if self.row_space:
             padded = np.hstack([inner, np.zeros((len(inner), 1))])
@@ -257,14 +382,23 @@ class Problem:
         A1 = self.hidden_layer(network, theta)
         coef = A1[:, :-1] / self.features.scale
         intercept = A1[:, -1] - coef @ self.features.mean
-        hidden_coef = np.zeros((len(coef), self.n_features_in))
-        hidden_coef[:, self.used] = coef
+        hidden_coef = np.zeros((len(coef), self.basis.n_columns))
+        hidden_coef[:, self.columns] = coef
         mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
-        return Layers(hidden_coef, intercept, A2 * scale + mean)
+        return Layers(hidden_coef, intercept, A2 * scale + mean, self.basis, self.log)
 
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
         return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
+
+
+def may_be_logs(Y: Array) -> bool:
+    """Whether logarithms of the targets are another scale for them.
+
+    One positive target over a range in which a logarithm is far from linear.
+    """
+    smallest = Y.min()
+    return Y.shape[1] == 1 and smallest > 0 and bool(Y.max() >= LOG_RANGE * smallest)
 
 
 def single_precision(

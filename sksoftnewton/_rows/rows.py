@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
@@ -43,9 +44,11 @@ class Rows:
     X : ndarray (or memory map) or csr_array of shape (n, n_features)
     targets : ndarray of shape (n, n_outputs), float64
     weight : ndarray of shape (n,), positive
-    standardisation : Standardisation of the columns in use
+    standardisation : Standardisation of the features that blocks have
     columns : ndarray of int or None
         The columns of X that are in use, all for None. Dense X is never copied whole.
+    basis : Basis or None
+        The features that blocks have, of the columns in use; None: themselves.
     dtype : float64 or float32
         Precision of the blocks. Sums over them are in float64.
     n_threads : int
@@ -60,10 +63,12 @@ class Rows:
         standardisation: Standardisation,
         *,
         columns: Index | None = None,
+        basis: Basis | None = None,
         dtype: Any = np.float64,
         n_threads: int = 1,
     ) -> None:
         self.dtype = np.dtype(dtype)
+        self.basis = basis
         self.targets = targets
         self.weight = weight
         self.standardisation = standardisation
@@ -73,7 +78,7 @@ class Rows:
         self.n_rows = X.shape[0]
         self.n_features = len(standardisation.mean)
         self.n_outputs = targets.shape[1]
-        self.sparse: bool = sp.issparse(X)
+        self.sparse: bool = sp.issparse(X) and basis is None
         self.scratch = Scratch(self.dtype)
         self._blocks: dict[int, list[Block]] = {}
         self.X: Any = X
@@ -104,6 +109,7 @@ class Rows:
             self.weight[rows],
             self._standardisation_of_stored,
             columns=self.columns,
+            basis=self.basis,
             dtype=self.dtype,
             n_threads=self.n_threads,
         )
@@ -156,17 +162,33 @@ class Rows:
             self.weight,
             self._standardisation_of_stored,
             columns=self.columns,
+            basis=self.basis,
             n_threads=self.n_threads,
         )
 
-    def with_features(self, kept: Index) -> Rows:
-        """The same rows with some of their features."""
+    def with_targets(self, targets: Array) -> Rows:
+        """The same rows with other targets."""
+        return Rows(
+            self.X,
+            targets,
+            self.weight,
+            self._standardisation_of_stored,
+            columns=self.columns,
+            basis=self.basis,
+            dtype=self.dtype,
+            n_threads=self.n_threads,
+        )
+
+    def with_columns(self, kept: Index) -> Rows:
+        """The same rows with some of the columns in use."""
+        features = kept if self.basis is None else self.basis.columns_of(kept)
         return Rows(
             self.X,
             self.targets,
             self.weight,
-            self._standardisation_of_stored.take(kept),
+            self._standardisation_of_stored.take(features),
             columns=kept if self.columns is None else self.columns[kept],
+            basis=None if self.basis is None else self.basis.take(kept),
             dtype=self.dtype,
             n_threads=self.n_threads,
         )
@@ -199,9 +221,7 @@ class Rows:
         return features
 
     def _standardised_block(self, rows: slice | Index) -> Array:
-        part = self.X[rows]
-        if self.columns is not None:
-            part = part[:, self.columns]
+        part = self.in_use(rows)
         features = np.empty((self.n_features + 1, part.shape[0]), dtype=self.dtype)
         # Rounded to the precision of the blocks at the end: before, a column of huge
         # numbers may not fit into it.
@@ -210,6 +230,47 @@ class Rows:
         np.divide(centred, scale, out=features[:-1], casting="same_kind")
         features[-1] = 1
         return features
+
+    def in_use(self, rows: slice | Index) -> Array:
+        """Dense rows of the blocks' features, not standardised."""
+        part = self.raw(rows)
+        if self.basis is not None:
+            part = self.basis.transform(part)
+        return part
+
+    def raw(self, rows: slice | Index) -> Array:
+        """Dense rows of the columns of X in use."""
+        part = self.X[rows]
+        if self.columns is not None:
+            part = part[:, self.columns]
+        dense: Array = part.toarray() if sp.issparse(part) else part
+        return dense
+
+    def with_basis(self, basis: Basis) -> Rows:
+        """The same rows with other features of the columns in use.
+
+        What is a feature before and after keeps its standardisation.
+        """
+        before = self.standardisation
+        mapped = Standardisation.of_blocks(
+            lambda rows: basis.transform(self.raw(rows)), self.weight
+        )
+        itself = basis.features_themselves
+        here = slice(None) if self.basis is None else self.basis.features_themselves
+        mapped.mean[itself], mapped.scale[itself] = (
+            before.mean[here],
+            before.scale[here],
+        )
+        return Rows(
+            self.X,
+            self.targets,
+            self.weight,
+            mapped,
+            columns=self.columns,
+            basis=basis,
+            dtype=self.dtype,
+            n_threads=self.n_threads,
+        )
 
     def whole(self) -> Block:
         """All rows as one block; for problems small enough for n x n matrices."""

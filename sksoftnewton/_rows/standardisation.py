@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,29 +32,42 @@ class Standardisation:
 
     @classmethod
     def of(cls, X: Any, weight: Array) -> Standardisation:
-        """Weighted moments of a dense or CSR array; constant columns get scale 1.
+        """Weighted moments of a dense or CSR array; constant columns get scale 1."""
+        if not sp.issparse(X):
+            return cls.of_blocks(lambda rows: X[rows], weight)
+        total = weight.sum()
+        mean = (X.T @ weight) / total
+        deviation = X.astype(np.float64)
+        deviation.data -= mean[deviation.indices]
+        stored = sp.csr_array(
+            (np.ones_like(deviation.data), deviation.indices, deviation.indptr),
+            shape=X.shape,
+        )
+        absent = total - stored.T @ weight
+        deviation.data **= 2
+        variance = (deviation.T @ weight + absent * mean**2) / total
+        return cls._of_moments(mean, variance, X.dtype)
 
-        Two passes over blocks of rows, relative to the first row, so that a
-        large mean costs no accuracy.
+    @classmethod
+    def of_blocks(
+        cls, block: Callable[[slice], Array], weight: Array
+    ) -> Standardisation:
+        """As `of`, for dense rows that are made when they are asked for.
+
+        Two passes over blocks of rows, relative to the first row, so that a large
+        mean costs no accuracy.
         """
         total = weight.sum()
-        if sp.issparse(X):
-            mean = (X.T @ weight) / total
-            deviation = X.astype(np.float64)
-            deviation.data -= mean[deviation.indices]
-            stored = sp.csr_array(
-                (np.ones_like(deviation.data), deviation.indices, deviation.indptr),
-                shape=X.shape,
-            )
-            absent = total - stored.T @ weight
-            deviation.data **= 2
-            variance = (deviation.T @ weight + absent * mean**2) / total
-        else:
-            starts = range(0, X.shape[0], MOMENT_ROWS)
-            blocks = [slice(start, start + MOMENT_ROWS) for start in starts]
-            origin = X[0].astype(np.float64)
-            mean = origin + sum(weight[b] @ (X[b] - origin) for b in blocks) / total
-            variance = sum(weight[b] @ (X[b] - mean) ** 2 for b in blocks) / total
+        starts = range(0, len(weight), MOMENT_ROWS)
+        blocks = [slice(start, start + MOMENT_ROWS) for start in starts]
+        first = block(slice(0, 1))[0]
+        origin = first.astype(np.float64)
+        mean = origin + sum(weight[b] @ (block(b) - origin) for b in blocks) / total
+        variance = sum(weight[b] @ (block(b) - mean) ** 2 for b in blocks) / total
+        return cls._of_moments(mean, variance, first.dtype)
+
+    @classmethod
+    def _of_moments(cls, mean: Array, variance: Array, dtype: Any) -> Standardisation:
         std = np.sqrt(np.maximum(variance, 0))
-        constant = std <= 8 * np.finfo(X.dtype).eps * np.abs(mean)
+        constant = std <= 8 * np.finfo(dtype).eps * np.abs(mean)
         return cls(mean, np.where(constant, 1.0, std))
