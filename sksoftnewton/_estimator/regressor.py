@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sksoftnewton._activations import get_activation, softmax
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.parameters import (
@@ -34,6 +34,7 @@ from sksoftnewton._estimator.parameters import (
     is_auto,
     settings_of,
 )
+from sksoftnewton._estimator.prediction import finite, memberships, outputs
 from sksoftnewton._estimator.results import network_results, results, warn_of_failure
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
@@ -42,8 +43,6 @@ from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
-
-PREDICT_ROWS = 8192
 
 
 class TwoLayerSoftmaxRegressor(
@@ -319,8 +318,7 @@ class TwoLayerSoftmaxRegressor(
         X = self._validated(X)
         f = self._memberships(X)
         output_coef = self._layers()[2].astype(f.dtype, copy=False)
-        h = get_activation(self.output_activation)
-        y: Array = h.value(f @ output_coef.T)
+        y = outputs(get_activation(self.output_activation), f, output_coef)
         y = y[:, 0] if self._one_output else y
         if not return_std:
             return place.moved_here(y)
@@ -332,7 +330,7 @@ class TwoLayerSoftmaxRegressor(
             )
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
-        std = np.sqrt(variance).astype(f.dtype, copy=False)
+        std = finite(np.sqrt(variance), f.dtype)
         std = std[:, 0] if self._one_output else std
         return place.moved_here(y), place.moved_here(std)
 
@@ -390,15 +388,8 @@ class TwoLayerSoftmaxRegressor(
 
     def _memberships(self, X: Any) -> Array:
         first, intercept, _ = self._layers()
-        coef = first.T.astype(X.dtype, copy=False)
-        intercept = intercept.astype(X.dtype, copy=False)
-        out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
         with single_threaded_blas():
-            for start in range(0, X.shape[0], PREDICT_ROWS):
-                rows = slice(start, start + PREDICT_ROWS)
-                logits = np.asarray(X[rows] @ coef) + intercept
-                out[rows] = softmax(logits.T).T
-        return out
+            return memberships(X, first, intercept)
 
     # -- inside fit -------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class Posterior:
         """Variance of a new observation at each row of X, shape (n, n_outputs)."""
         n, m = X.shape[0], len(self.A2)
         features, used = self.coordinates.features, self.coordinates.used
+        X = features.within_reach(X, used)
         rows = Rows(X, np.zeros((n, m)), np.ones(n), features, columns=used)
         out = np.empty((n, m))
         step = max(16, BLOCK_ELEMENTS // self.factor.shape[1])

@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
 from sksoftnewton._rows.sums import Terms, added, sum_of_groups
@@ -81,10 +82,11 @@ class Rows:
             if columns is not None:
                 X, self.columns = X[:, columns], None
             scale = standardisation.scale
-            self.X = sp.csr_array(
+            scaled = sp.csr_array(
                 ((X.data / scale[X.indices]), X.indices, X.indptr), shape=X.shape
-            ).astype(self.dtype, copy=False)
-            self._shift = standardisation.mean / scale
+            )
+            scaled, self._shift = centred(scaled, standardisation.mean / scale)
+            self.X = scaled.astype(self.dtype, copy=False)
 
     @property
     def entries_per_row(self) -> float:
