@@ -13,15 +13,22 @@ from sksoftnewton._activations import Activation, softmax
 Array = NDArray[np.float64]
 
 PREDICT_ROWS = 8192
+LOGIT_ROUNDING = 1e-5
 
 
 def memberships(X: Any, hidden_coef: Array, hidden_intercept: Array) -> Array:
-    """softmax(A1 x) of every row, shape (n, n_hidden), in the dtype of X."""
-    coef = hidden_coef.T.astype(X.dtype, copy=False)
-    intercept = hidden_intercept.astype(X.dtype, copy=False)
+    """softmax(A1 x) of every row, shape (n, n_hidden), in the dtype of X.
+
+    Where the intercepts are so large that float32 would round the logits, they are
+    made in float64.
+    """
+    rounding = np.finfo(X.dtype).eps * np.abs(hidden_intercept).max()
+    dtype = X.dtype if rounding < LOGIT_ROUNDING else np.float64
+    coef = hidden_coef.T.astype(dtype, copy=False)
+    intercept = hidden_intercept.astype(dtype, copy=False)
     out = np.empty((X.shape[0], len(intercept)), dtype=X.dtype)
     for start in range(0, X.shape[0], PREDICT_ROWS):
-        part = X[start : start + PREDICT_ROWS]
+        part = X[start : start + PREDICT_ROWS].astype(dtype, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):
             logits = np.asarray(part @ coef) + intercept
         if not np.isfinite(logits).all():

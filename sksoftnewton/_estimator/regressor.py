@@ -384,7 +384,7 @@ class TwoLayerSoftmaxRegressor(
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
         # Also where they are tensors and the dispatch is off by now.
         first, intercept, second = (np.asarray(to_numpy(layer)) for layer in layers)
-        return first, intercept, second
+        return first, intercept + np.asarray(to_numpy(self._intercept_rest)), second
 
     def _memberships(self, X: Any) -> Array:
         first, intercept, _ = self._layers()

@@ -117,3 +117,17 @@ def test_large_offsets_cost_csr_nothing(n_rows, n_features, offset):
     np.testing.assert_allclose(sparse.effective_dof_, dense.effective_dof_, rtol=1e-3)
     expected, actual = dense.predict(X), sparse.predict(sp.csr_array(X))
     np.testing.assert_allclose(actual, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e6])
+def test_large_offsets_cost_float32_nothing_but_its_rounding(sparse, offset):
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(300, 3)) + offset).astype(np.float32)
+    y = np.sin(X[:, 0].astype(np.float64) - offset) + 0.1 * rng.normal(size=300)
+    kind = sp.csr_array if sparse else np.asarray
+    single = model().fit(kind(X), y)
+    double = model().fit(X.astype(np.float64), y)
+    expected = double.predict(X.astype(np.float64))
+    np.testing.assert_allclose(single.predict(kind(X)), expected, atol=2e-5)
+    assert single.hidden_intercept_.dtype == np.float32
