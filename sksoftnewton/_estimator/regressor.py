@@ -25,7 +25,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sksoftnewton._activations import get_activation, softmax
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.parameters import (
@@ -33,6 +33,13 @@ from sksoftnewton._estimator.parameters import (
     check_targets,
     is_auto,
     settings_of,
+)
+from sksoftnewton._estimator.prediction import (
+    exponentials,
+    finite,
+    log_normal_deviation,
+    memberships,
+    outputs,
 )
 from sksoftnewton._estimator.results import network_results, results, warn_of_failure
 from sksoftnewton._inference.monitor import Monitor
@@ -42,8 +49,6 @@ from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
-
-PREDICT_ROWS = 8192
 
 
 class TwoLayerSoftmaxRegressor(
@@ -324,10 +329,9 @@ class TwoLayerSoftmaxRegressor(
         X = self._validated(X)
         f = self._memberships(X)
         output_coef = self._layers()[2].astype(f.dtype, copy=False)
-        h = get_activation(self.output_activation)
-        y: Array = h.value(f @ output_coef.T)
+        y = outputs(get_activation(self.output_activation), f, output_coef)
         if self.target_transform_ == "log":
-            y = np.exp(y) * self.smearing_.astype(y.dtype)
+            y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
         y = y[:, 0] if self._one_output else y
         if not return_std:
             return place.moved_here(y)
@@ -339,9 +343,10 @@ class TwoLayerSoftmaxRegressor(
             )
         with single_threaded_blas():
             variance = self._posterior.variance(canonical(X))
-        std = np.sqrt(variance).astype(f.dtype, copy=False)
+        std = np.sqrt(variance)
         if self.target_transform_ == "log":
-            std = y.reshape(std.shape) * np.sqrt(np.expm1(variance))
+            std = log_normal_deviation(y.reshape(std.shape), variance)
+        std = finite(std, f.dtype)
         std = std[:, 0] if self._one_output else std
         return place.moved_here(y), place.moved_here(std)
 
@@ -395,20 +400,12 @@ class TwoLayerSoftmaxRegressor(
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
         # Also where they are tensors and the dispatch is off by now.
         first, intercept, second = (np.asarray(to_numpy(layer)) for layer in layers)
-        return first, intercept, second
+        return first, intercept + np.asarray(to_numpy(self._intercept_rest)), second
 
     def _memberships(self, X: Any) -> Array:
         first, intercept, _ = self._layers()
-        coef = first.T.astype(X.dtype, copy=False)
-        intercept = intercept.astype(X.dtype, copy=False)
-        out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
         with single_threaded_blas():
-            for start in range(0, X.shape[0], PREDICT_ROWS):
-                rows = slice(start, start + PREDICT_ROWS)
-                features = self.basis_.transform(X[rows])
-                logits = np.asarray(features @ coef) + intercept
-                out[rows] = softmax(logits.T).T
-        return out
+            return memberships(X, first, intercept, self.basis_)
 
     # -- inside fit -------------------------------------------------------------
 

@@ -39,12 +39,19 @@ def network_results(
 ) -> Attributes:
     """The attributes that `predict` needs."""
     layers = problem.layers(network, theta)
+    hidden_coef = layers.hidden_coef.astype(dtype, copy=False)
+    # The logits of rows far from zero are differences of large numbers: the rounding
+    # of the weights goes into the intercept, and what float32 cannot hold is kept.
+    rounding = (layers.hidden_coef - hidden_coef)[:, problem.columns]
+    intercept = layers.hidden_intercept + rounding @ problem.features.mean
+    hidden_intercept = intercept.astype(dtype, copy=False)
     attributes = {
         "n_hidden_": network.n_hidden,
         "support_": np.isin(np.arange(problem.n_features_in), problem.used),
         "alpha_": np.array(network.alpha),
-        "hidden_coef_": layers.hidden_coef.astype(dtype, copy=False),
-        "hidden_intercept_": layers.hidden_intercept.astype(dtype, copy=False),
+        "hidden_coef_": hidden_coef,
+        "hidden_intercept_": hidden_intercept,
+        "_intercept_rest": intercept - hidden_intercept,
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
         "smearing_": smearing(problem, network, theta),
         "_posterior": None,

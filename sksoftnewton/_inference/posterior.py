@@ -74,8 +74,9 @@ class Posterior:
         """Variance of a new observation at each row of X, shape (n, n_outputs)."""
         n, m = X.shape[0], len(self.A2)
         to = self.coordinates
+        itself = to.features.take(to.basis.features_themselves)
         rows = Rows(
-            X,
+            itself.within_reach(X, to.used),
             np.zeros((n, m)),
             np.ones(n),
             to.features,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from sksoftnewton._inference.run import Run
-from sksoftnewton._inference.widths import WidthSearch
+from sksoftnewton._inference.widths import GRAMS_TO_REFINE, RAMPS_WORK, WidthSearch
 from sksoftnewton._network.problem import Problem
 
 # Numbers of knots between the extremes: those of one are among those of the next.
@@ -44,6 +44,12 @@ class RampSearch:
         best = plain
         for n_inner in fitting_levels(plain.problem, at_least_one=asked_for):
             problem = best.problem.with_ramps(n_inner)
+            k = best.network.n_hidden
+            refined = best is not plain
+            if refined and not self.widths.affordable(
+                problem, k, GRAMS_TO_REFINE, RAMPS_WORK
+            ):
+                break
             if best is plain:
                 run = self.widths.best(problem, known=plain)
             else:

@@ -126,7 +126,8 @@ def _leverages(laplace: Laplace) -> Array:
     if laplace.dual:  # h of whole rows is the diagonal of I − (I + J ridge⁻¹ Jᵀ)⁻¹
         outside = np.sum(laplace.inverse_factor**2, axis=0)
         whole = (1 - outside).reshape(rows.n_outputs, rows.n_rows).T
-        return whole / rows.weight[:, None]
+        shares: Array = whole / rows.weight[:, None]
+        return shares
     curvature = Curvature(network, laplace.theta)
     leverages = np.empty((rows.n_rows, rows.n_outputs))
     for start in range(0, rows.n_rows, JACOBIAN_ROWS):

@@ -21,11 +21,12 @@ FIRST_ALPHA = 1e-3
 FEW = 0.1
 SCREENED_STARTS = 3
 ALWAYS_TRIED = 4
-# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
+# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row (20
+# where a network is only trained further on more columns), cost
 # no more than a perceptron's 200 epochs of 3 products with 100 units, whose
 # activations and updates are as dear as so many features more; networks on ramps may
 # cost so many times as much. Below so many rows both are cheap.
-GRAMS_PER_WIDTH = 70
+GRAMS_PER_WIDTH, GRAMS_TO_REFINE = 70, 20
 PEER_WORK, PEER_OVERHEAD = 200 * 3 * 100, 10
 RAMPS_WORK = 2.0
 PEER_ROWS = 1000
@@ -77,6 +78,16 @@ class WidthSearch:
         decisive = run.score > simpler.score + DECISIVE
         return decisive and self.validation.speaks_for(run, simpler)
 
+    def affordable(self, problem: Problem, k: int, grams: int, factor: float) -> bool:
+        """Whether so many Gram matrices cost no more than so many perceptrons."""
+        network = problem.network(k, (1.0, 1.0))
+        rows = network.rows
+        work = grams * network.n_params**2 / 4 * rows.n_rows
+        n_all = max(self.n_rows, PEER_ROWS)
+        return bool(
+            work <= factor * PEER_WORK * (rows.n_features + PEER_OVERHEAD) * n_all
+        )
+
     # -- widths -------------------------------------------------------------------
 
     def _best_width(self, problem: Problem, known: Run | None) -> Run:
@@ -94,19 +105,15 @@ class WidthSearch:
 
     def _widths(self, problem: Problem, factor: float) -> Iterator[int]:
         """2, 4, 8, … as long as there are data for them and work is moderate."""
+        rows = problem.rows
         k = 2
-        while k <= ALWAYS_TRIED or self._affordable(problem, k, factor):
+        while k <= ALWAYS_TRIED or (
+            problem.network(k, (1.0, 1.0)).n_params
+            <= rows.total_weight * rows.n_outputs
+            and self.affordable(problem, k, GRAMS_PER_WIDTH, factor)
+        ):
             yield k
             k *= 2
-
-    def _affordable(self, problem: Problem, k: int, factor: float) -> bool:
-        network = problem.network(k, (1.0, 1.0))
-        rows = network.rows
-        n_observations = rows.total_weight * rows.n_outputs
-        work = GRAMS_PER_WIDTH * network.n_params**2 / 4 * rows.n_rows
-        n_all = max(self.n_rows, PEER_ROWS)
-        limit = factor * PEER_WORK * (rows.n_features + PEER_OVERHEAD) * n_all
-        return bool(network.n_params <= n_observations and work <= limit)
 
     # -- starts -------------------------------------------------------------------
 

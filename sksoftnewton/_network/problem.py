@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
+from sksoftnewton._network.limits import check_magnitudes
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.basis import Basis, ramps
 from sksoftnewton._rows.rows import Rows
-from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.selection import SelectedRows
+from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 
 Array = NDArray[np.float64]
 
@@ -56,6 +58,15 @@ class Layers:
 
 def _has_row_space(n_features: int, n_rows: int) -> bool:
     return n_rows < n_features and n_rows <= ROW_SPACE_ROWS
+
+
+def _counted(X: Any, Y: Array, weight: Array) -> tuple[Any, Array, Array]:
+    """The rows that have a weight."""
+    rows = np.flatnonzero(weight)
+    if len(rows) == len(weight):
+        return X, Y, weight
+    some = X[rows] if sp.issparse(X) else SelectedRows(X, rows)
+    return some, Y[rows], weight[rows]
 
 
 class Problem:
@@ -105,18 +116,18 @@ class Problem:
         self.n_features_in = X.shape[1]
         self.used: Index = np.arange(X.shape[1])
         self.basis = Basis.linear(X.shape[1])
+        X, Y, weight = _counted(X, Y, weight)
         self.features = Standardisation.of(X, weight)
+        spread = Standardisation.of(Y, weight)
+        check_magnitudes(X, Y, self.features, spread.scale)
         if activation.name == "identity":
-            self.targets = Standardisation.of(Y, weight)
+            self.targets = spread
         else:
             self.targets = Standardisation.identity(Y.shape[1])
         self.log, self.plain_targets = False, self.targets
-        counted = weight > 0
-        wide = _has_row_space(X.shape[1], int(np.count_nonzero(counted)))
-        if wide and not counted.all():  # the row space is that of counted rows
-            X, Y, weight = X[counted], Y[counted], weight[counted]
+        self.may_be_logs = may_be_logs(Y) and activation.name == "identity"
         self._Y = Y
-        self.may_be_logs = may_be_logs(Y[weight > 0]) and activation.name == "identity"
+        wide = _has_row_space(*X.shape[::-1])
         targets = (Y - self.targets.mean) / self.targets.scale
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
@@ -413,10 +424,10 @@ def single_precision(
     """
     if sp.issparse(X) or weight.sum() * targets.shape[1] <= SMALL:
         return False
-    used = weight[weight > 0]
-    if used.max() > LARGEST_RATIO * used.min():
+    if weight.max() > LARGEST_RATIO * weight.min():
         return False
     if np.abs(targets).max() > LARGEST_VALUE:
         return False
-    extremes = np.maximum(X.max(axis=0) - features.mean, features.mean - X.min(axis=0))
-    return bool((extremes <= LARGEST_VALUE * features.scale).all())
+    lowest, highest = extremes(X)
+    farthest = np.maximum(highest - features.mean, features.mean - lowest)
+    return bool((farthest <= LARGEST_VALUE * features.scale).all())

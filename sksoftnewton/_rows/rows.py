@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
 from sksoftnewton._rows.sums import Terms, added, sum_of_groups
@@ -86,10 +87,11 @@ class Rows:
             if columns is not None:
                 X, self.columns = X[:, columns], None
             scale = standardisation.scale
-            self.X = sp.csr_array(
+            scaled = sp.csr_array(
                 ((X.data / scale[X.indices]), X.indices, X.indptr), shape=X.shape
-            ).astype(self.dtype, copy=False)
-            self._shift = standardisation.mean / scale
+            )
+            scaled, self._shift = centred(scaled, standardisation.mean / scale)
+            self.X = scaled.astype(self.dtype, copy=False)
 
     @property
     def entries_per_row(self) -> float:
@@ -103,16 +105,23 @@ class Rows:
 
     def take(self, rows: Index) -> Rows:
         """A copy of some of the rows."""
-        return Rows(
-            self.X[rows],
-            self.targets[rows],
-            self.weight[rows],
-            self._standardisation_of_stored,
-            columns=self.columns,
-            basis=self.basis,
-            dtype=self.dtype,
-            n_threads=self.n_threads,
+        return self._changed(
+            X=self.X[rows], targets=self.targets[rows], weight=self.weight[rows]
         )
+
+    def _changed(self, **changes: Any) -> Rows:
+        """The same rows but for some arguments of theirs."""
+        given = {
+            "X": self.X,
+            "targets": self.targets,
+            "weight": self.weight,
+            "standardisation": self._standardisation_of_stored,
+            "columns": self.columns,
+            "basis": self.basis,
+            "dtype": self.dtype,
+            "n_threads": self.n_threads,
+        }
+        return Rows(**{**given, **changes})
 
     def draw(
         self, size: int, rng: np.random.Generator, *, by_leverage: bool = False
@@ -156,42 +165,33 @@ class Rows:
 
     @cached_property
     def _in_float64(self) -> Rows:
-        return Rows(
-            self.X,
-            self.targets,
-            self.weight,
-            self._standardisation_of_stored,
-            columns=self.columns,
-            basis=self.basis,
-            n_threads=self.n_threads,
-        )
+        return self._changed(dtype=np.float64)
 
     def with_targets(self, targets: Array) -> Rows:
         """The same rows with other targets."""
-        return Rows(
-            self.X,
-            targets,
-            self.weight,
-            self._standardisation_of_stored,
-            columns=self.columns,
-            basis=self.basis,
-            dtype=self.dtype,
-            n_threads=self.n_threads,
-        )
+        return self._changed(targets=targets)
 
     def with_columns(self, kept: Index) -> Rows:
         """The same rows with some of the columns in use."""
         features = kept if self.basis is None else self.basis.columns_of(kept)
-        return Rows(
-            self.X,
-            self.targets,
-            self.weight,
-            self._standardisation_of_stored.take(features),
+        return self._changed(
+            standardisation=self._standardisation_of_stored.take(features),
             columns=kept if self.columns is None else self.columns[kept],
             basis=None if self.basis is None else self.basis.take(kept),
-            dtype=self.dtype,
-            n_threads=self.n_threads,
         )
+
+    def with_basis(self, basis: Basis) -> Rows:
+        """The same rows with other features of the columns in use.
+
+        What is a feature before and after keeps its standardisation.
+        """
+        before = self.standardisation
+        mapped = Standardisation.of(MappedRows(self, basis), self.weight)
+        there = basis.features_themselves
+        here = slice(None) if self.basis is None else self.basis.features_themselves
+        mapped.mean[there] = before.mean[here]
+        mapped.scale[there] = before.scale[here]
+        return self._changed(standardisation=mapped, basis=basis)
 
     @property
     def _standardisation_of_stored(self) -> Standardisation:
@@ -245,32 +245,6 @@ class Rows:
             part = part[:, self.columns]
         dense: Array = part.toarray() if sp.issparse(part) else part
         return dense
-
-    def with_basis(self, basis: Basis) -> Rows:
-        """The same rows with other features of the columns in use.
-
-        What is a feature before and after keeps its standardisation.
-        """
-        before = self.standardisation
-        mapped = Standardisation.of_blocks(
-            lambda rows: basis.transform(self.raw(rows)), self.weight
-        )
-        itself = basis.features_themselves
-        here = slice(None) if self.basis is None else self.basis.features_themselves
-        mapped.mean[itself], mapped.scale[itself] = (
-            before.mean[here],
-            before.scale[here],
-        )
-        return Rows(
-            self.X,
-            self.targets,
-            self.weight,
-            mapped,
-            columns=self.columns,
-            basis=basis,
-            dtype=self.dtype,
-            n_threads=self.n_threads,
-        )
 
     def whole(self) -> Block:
         """All rows as one block; for problems small enough for n x n matrices."""
@@ -358,6 +332,19 @@ class Rows:
         assert isinstance(block, DenseBlock)
         x = block.features[:-1]
         return x.T @ x
+
+
+class MappedRows:
+    """The columns of a basis of rows, made where they are read."""
+
+    def __init__(self, rows: Rows, basis: Basis) -> None:
+        self._rows, self._basis = rows, basis
+        self.shape = (rows.n_rows, basis.n_columns)
+        self.dtype = rows.X.dtype
+
+    def __getitem__(self, rows: slice | Index) -> Array:
+        columns: Array = self._basis.transform(self._rows.raw(rows))
+        return columns
 
 
 def range_of(moments: Array) -> tuple[Array, Array]:

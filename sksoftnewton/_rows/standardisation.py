@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ Array = NDArray[np.float64]
 Index = NDArray[np.integer]
 
 MOMENT_ROWS = 8192  # dense rows made at a time
+# Beyond these sizes squares come near to the ends of what numbers can hold.
+SMALLEST, LARGEST = 1e-100, 1e100
+FAR = 1e75  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -32,42 +35,103 @@ class Standardisation:
 
     @classmethod
     def of(cls, X: Any, weight: Array) -> Standardisation:
-        """Weighted moments of a dense or CSR array; constant columns get scale 1."""
-        if not sp.issparse(X):
-            return cls.of_blocks(lambda rows: X[rows], weight)
-        total = weight.sum()
-        mean = (X.T @ weight) / total
-        deviation = X.astype(np.float64)
-        deviation.data -= mean[deviation.indices]
-        stored = sp.csr_array(
-            (np.ones_like(deviation.data), deviation.indices, deviation.indptr),
-            shape=X.shape,
-        )
-        absent = total - stored.T @ weight
-        deviation.data **= 2
-        variance = (deviation.T @ weight + absent * mean**2) / total
-        return cls._of_moments(mean, variance, X.dtype)
+        """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
-    @classmethod
-    def of_blocks(
-        cls, block: Callable[[slice], Array], weight: Array
-    ) -> Standardisation:
-        """As `of`, for dense rows that are made when they are asked for.
-
-        Two passes over blocks of rows, relative to the first row, so that a large
-        mean costs no accuracy.
+        Columns of huge or tiny numbers are taken in units of a power of two near
+        their largest magnitude, which rounds nothing.
         """
-        total = weight.sum()
-        starts = range(0, len(weight), MOMENT_ROWS)
-        blocks = [slice(start, start + MOMENT_ROWS) for start in starts]
-        first = block(slice(0, 1))[0]
-        origin = first.astype(np.float64)
-        mean = origin + sum(weight[b] @ (block(b) - origin) for b in blocks) / total
-        variance = sum(weight[b] @ (block(b) - mean) ** 2 for b in blocks) / total
-        return cls._of_moments(mean, variance, first.dtype)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            mean, std = _moments(X, weight)
+            size = np.abs(mean) + std
+            extreme = np.flatnonzero(~((size > SMALLEST) & (size < LARGEST)))
+        if len(extreme):
+            unit = _units(X, extreme)
+            inside = _moments(X, weight, extreme, unit)
+            mean[extreme], std[extreme] = (moment * unit for moment in inside)
+        rounding = 8 * np.finfo(X.dtype).eps * np.abs(mean)
+        constant = np.maximum(rounding, 1.0)  # rounded numbers stay small
+        return cls(mean, np.where(std <= rounding, constant, std))
 
-    @classmethod
-    def _of_moments(cls, mean: Array, variance: Array, dtype: Any) -> Standardisation:
-        std = np.sqrt(np.maximum(variance, 0))
-        constant = std <= 8 * np.finfo(dtype).eps * np.abs(mean)
-        return cls(mean, np.where(constant, 1.0, std))
+    def within_reach(self, X: Any, columns: Index) -> Any:
+        """X with numbers moved to within 1e75 deviations of the mean of their column.
+
+        No model can tell such rows apart, and their squares are finite.
+        """
+        lower, upper = np.full((2, X.shape[1]), [[-np.inf], [np.inf]])
+        lower[columns] = self.mean - FAR * self.scale
+        upper[columns] = self.mean + FAR * self.scale
+        lowest, highest = extremes(X)
+        if (lowest >= lower).all() and (highest <= upper).all():
+            return X
+        if not sp.issparse(X):
+            return np.clip(X, lower, upper)
+        X = X.astype(np.float64)
+        X.data = np.clip(X.data, lower[X.indices], upper[X.indices])
+        return X
+
+
+def extremes(X: Any) -> tuple[Array, Array]:
+    """Least and largest number of each column, absent ones of CSR data included."""
+    if sp.issparse(X):
+        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+    parts = [(X[b].min(axis=0), X[b].max(axis=0)) for b in _blocks(X)]
+    lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
+    return lowest.min(axis=0), highest.max(axis=0)
+
+
+def _blocks(X: Any) -> Iterator[slice]:
+    for start in range(0, X.shape[0], MOMENT_ROWS):
+        yield slice(start, start + MOMENT_ROWS)
+
+
+def _units(X: Any, columns: Index) -> Array:
+    """Powers of two near the largest magnitudes; 1 for columns of zeros."""
+    lowest, highest = extremes(X)
+    largest = np.maximum(-lowest, highest)[columns].astype(np.float64)
+    exponent = np.clip(np.frexp(largest)[1], -1000, 1000)
+    return np.where(largest > 0, np.ldexp(1.0, exponent), 1.0)
+
+
+def _moments(
+    X: Any, weight: Array, columns: Index | None = None, unit: Array | float = 1.0
+) -> tuple[Array, Array]:
+    """Weighted means and standard deviations of some columns, in the given units.
+
+    Two passes over blocks of rows, relative to the first row, so that a large mean
+    costs no accuracy.
+    """
+    if sp.issparse(X):
+        return _sparse_moments(X, weight, columns, unit)
+    total = weight.sum()
+
+    def block(rows: slice) -> Array:
+        part: Array = X[rows]
+        return part if columns is None else part[:, columns] / unit
+
+    blocks = list(_blocks(X))
+    origin = block(slice(0, 1))[0].astype(np.float64)
+    mean = origin + sum(weight[b] @ (block(b) - origin) for b in blocks) / total
+    variance = sum(weight[b] @ (block(b) - mean) ** 2 for b in blocks) / total
+    return mean, np.sqrt(variance)
+
+
+def _sparse_moments(
+    X: Any, weight: Array, columns: Index | None, unit: Array | float
+) -> tuple[Array, Array]:
+    """As `_moments`; what is not stored deviates from the mean by the mean itself."""
+    if columns is not None:
+        X = X[:, columns]
+        X.data = X.data / np.asarray(unit)[X.indices]
+    total = weight.sum()
+    stored = sp.csr_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape)
+    absent = total - stored.T @ weight
+    absent[stored.sum(axis=0) == X.shape[0]] = 0  # rounding must not meet the mean
+    mean = (X.T @ weight) / total
+    deviation = X.astype(np.float64)
+    deviation.data -= mean[deviation.indices]
+    correction = (deviation.T @ weight - absent * mean) / total
+    mean = mean + correction
+    deviation.data -= correction[deviation.indices]
+    deviation.data **= 2
+    variance = (deviation.T @ weight + absent * mean**2) / total
+    return mean, np.sqrt(variance)

@@ -94,9 +94,8 @@ def test_alpha_is_at_a_maximum_of_the_evidence():
         fixed = TwoLayerSoftmaxRegressor(
             4, alpha=(factor * auto.alpha_[0], auto.alpha_[1]), warm_start=True
         )
-        for name in ("hidden_coef_", "hidden_intercept_", "output_coef_", "n_hidden_"):
-            setattr(fixed, name, getattr(auto, name))
-        fixed.alpha_ = auto.alpha_
+        fitted = set(vars(auto)) - set(auto.get_params())
+        fixed.__dict__.update({name: getattr(auto, name) for name in fitted})
         evidence.append(fixed.fit(X, y).log_evidence_)
     assert evidence[1] > max(evidence[0], evidence[2])
     assert_allclose(evidence[1], auto.log_evidence_, atol=0.05)

@@ -1,0 +1,55 @@
+"""Sizes of numbers for which all fitted attributes can be represented."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from sksoftnewton._rows.standardisation import Standardisation, extremes
+
+Array = NDArray[np.float64]
+
+# Room between what is accepted and the ends of the range of a dtype.
+ROOM = 1e8
+
+
+def check_magnitudes(X: Any, Y: Array, features: Standardisation, y: Array) -> None:
+    """Raise ValueError for columns too large or of too little spread.
+
+    Weights of the first layer are in the units of 1/X and those of the second in the
+    units of y, both in the dtype of X; variances are in the units of y squared.
+
+    Parameters
+    ----------
+    X : array of shape (n, n_features)
+    Y : ndarray of shape (n, n_outputs)
+    features : Standardisation of X
+    y : ndarray of shape (n_outputs,), the standard deviations of Y
+    """
+    least, most = _range(X.dtype)
+    _check("X", X, features.scale, least, most)
+    root_least, root_most = (float(np.sqrt(end)) for end in _range(np.float64))
+    _check("y", Y, y, max(least, root_least), min(most, root_most))
+
+
+def _range(dtype: DTypeLike) -> tuple[float, float]:
+    info = np.finfo(dtype)
+    return float(info.tiny) * ROOM, float(info.max) / ROOM
+
+
+def _check(name: str, columns: Any, spread: Array, least: float, most: float) -> None:
+    lowest, highest = extremes(columns)
+    largest = np.where(-lowest > highest, lowest, highest)
+    for facts, what, wrong in (
+        (largest, "value", np.abs(largest) > most),
+        (spread, "standard deviation", spread < least),
+    ):
+        if wrong.any():
+            j = int(np.argmax(wrong))
+            raise ValueError(
+                f"{name}[:, {j}] has the {what} {facts[j]:.3g}, but it must be "
+                f"between {least:.0e} and {most:.0e} in size for the results to be "
+                "finite. Choose another unit for it."
+            )
