@@ -100,6 +100,8 @@ class EvidenceDisplay(Display):
         score = path["log_evidence"] + path["log_prior"]
         is_kept = path["kept"] & (path["n_hidden"] == model.n_hidden_)
         is_kept &= path["n_features"] == np.sum(model.support_)
+        is_kept &= path["n_columns"] == _columns_in_use(model)
+        is_kept &= path["target_transform"] == model.target_transform_
         if not np.isfinite(score[is_kept]).any():
             raise ValueError(
                 "The model has no evidence to show: that needs a positive alpha, and "
@@ -145,19 +147,31 @@ class EvidenceDisplay(Display):
 
     def _plot_kept(self) -> None:
         self.kept_, self.effective_dof_ = [], []
-        n_chosen = self.path["n_features"][self.chosen]
-        styles = {int(self.path["n_features"].max()): (GREEN, "--s")}
-        styles[int(n_chosen)] = (BLUE, "-o")
-        for n_features, (color, style) in styles.items():
-            best = self._best_of_each_width(self.path["n_features"] == n_features)
+        n_features, n_columns = self.path["n_features"], self.path["n_columns"]
+        scale = self.path["target_transform"]
+        plain = int(np.argmax(n_columns == n_features.max()))
+        styles = {self.chosen: (BLUE, "-o")}
+        if n_columns[plain] != n_columns[self.chosen]:
+            styles = {plain: (GREEN, "--s"), **styles}
+        for i, (color, style) in styles.items():
+            among = (n_columns == n_columns[i]) & (n_features == n_features[i])
+            best = self._best_of_each_width(among & (scale == scale[self.chosen]))
             width = self.path["n_hidden"][best]
-            label = f"best with {_features(n_features)}"
+            label = f"best with {self._described(i)}"
             for lines, panel, y in (
                 (self.kept_, self.ax_[0], self.difference),
                 (self.effective_dof_, self.ax_[1], self.path["effective_dof"]),
             ):
                 (line,) = panel.plot(width, y[best], style, color=color, label=label)
                 lines.append(line)
+
+    def _described(self, candidate: int) -> str:
+        """What a candidate sees: features, and columns where these are more."""
+        n, columns = (
+            self.path[name][candidate] for name in ("n_features", "n_columns")
+        )
+        features = f"{n} features" if n > 1 else "1 feature"
+        return features if columns == n else f"{columns} columns of {features}"
 
     def _best_of_each_width(self, among: Flags) -> NDArray[np.intp]:
         among = among & (self.path["kept"] > 0) & np.isfinite(self.difference)
@@ -170,14 +184,14 @@ class EvidenceDisplay(Display):
 
     def _plot_n_params(self, panel: Axes) -> None:
         width = np.unique(self.path["n_hidden"])
-        n_features = self.path["n_features"][self.chosen]
-        n_params = width * (n_features + 1 + self.n_outputs)
+        n_columns = self.path["n_columns"][self.chosen]
+        n_params = width * (n_columns + 1 + self.n_outputs)
         (self.n_params_,) = panel.plot(
             width,
             n_params,
             ":",
             color=GREY,
-            label=f"all parameters with {_features(n_features)}",
+            label=f"all parameters with {self._described(self.chosen)}",
         )
 
     def _mark_chosen(self) -> None:
@@ -223,8 +237,9 @@ class EvidenceDisplay(Display):
         lower.set_xlabel("width (hidden units)")
 
 
-def _features(n: int) -> str:
-    return f"{n} features" if n > 1 else "1 feature"
+def _columns_in_use(model: Any) -> int:
+    """Number of columns of the features in use."""
+    return int(np.sum(model.support_[model.basis_.feature_of]))
 
 
 def _log_ticks(difference: Array) -> list[float]:
