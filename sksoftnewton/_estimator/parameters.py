@@ -16,6 +16,8 @@ from sksoftnewton._network.regimes import Sketch
 
 Array = NDArray[np.float64]
 
+# The sum of the weights counts as the number of rows.
+WEIGHT_RANGE = 1e-100, 1e100
 
 # What scikit-learn checks of each parameter.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -95,6 +97,18 @@ def check_alpha(alpha: Any) -> tuple[float, float]:
         )
     first, second = np.broadcast_to(values, 2)
     return float(first), float(second)
+
+
+def check_weights(weight: Array) -> None:
+    """Raise ValueError unless the sum of the weights is an ordinary number."""
+    with np.errstate(over="ignore"):
+        total = float(weight.sum())
+    least, most = WEIGHT_RANGE
+    if not least <= total <= most:
+        raise ValueError(
+            f"sample_weight has the sum {total:g}, but it must lie between {least:g} "
+            f"and {most:g}: a weight of 2 counts as a row given twice."
+        )
 
 
 def check_targets(Y: Array, activation: Activation) -> None:

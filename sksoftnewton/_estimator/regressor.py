@@ -31,6 +31,7 @@ from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
+    check_weights,
     is_auto,
     settings_of,
 )
@@ -409,6 +410,7 @@ class TwoLayerSoftmaxRegressor(
         weight = _check_sample_weight(
             to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
+        check_weights(weight)
         one_column = y.ndim == 2 and y.shape[1] == 1
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)

@@ -17,6 +17,7 @@ from sksoftnewton._network.limits import check_magnitudes
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 
@@ -159,10 +160,10 @@ class Problem:
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
-        """The same problem on some of its rows, drawn without replacement."""
+        """The same problem on some of its rows, with their share of the weight."""
         part = copy.copy(self)
-        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
-        rows = self._plain_rows.take(np.sort(chosen))
+        chosen, weight = sampled(self.rows.weight, n_rows, rng)
+        rows = self._plain_rows.take(chosen, weight)
         part._use(rows, _has_row_space(self.n_features, n_rows))
         return part
 

@@ -98,12 +98,12 @@ class Rows:
         """Most rows that `take` should copy."""
         return int(COPIED_ELEMENTS / self.entries_per_row)
 
-    def take(self, rows: Index) -> Rows:
-        """A copy of some of the rows."""
+    def take(self, rows: Index, weight: Array | None = None) -> Rows:
+        """A copy of some of the rows, with weights of their own or those here."""
         return Rows(
             self.X[rows],
             self.targets[rows],
-            self.weight[rows],
+            self.weight[rows] if weight is None else weight,
             self._standardisation_of_stored,
             columns=self.columns,
             dtype=self.dtype,
