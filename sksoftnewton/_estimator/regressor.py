@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.inputs import numeric_input
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
@@ -39,6 +40,7 @@ from sksoftnewton._estimator.prediction import finite, memberships, outputs
 from sksoftnewton._estimator.results import network_results, results, warn_of_failure
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
+from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._rows.threads import single_threaded_blas
@@ -287,8 +289,7 @@ class TwoLayerSoftmaxRegressor(
             if previous is None:
                 run = search.best()
             else:
-                first, second = np.asarray(to_numpy(self.alpha_))
-                run = search.best_from(previous, (float(first), float(second)))
+                run = search.best_from(previous, self._previous_alpha())
             fitted = results(search, run, data.dtype, place)
 
         self.__dict__.pop("feature_names_in_", None)
@@ -375,7 +376,7 @@ class TwoLayerSoftmaxRegressor(
     def _validated(self, X: Any) -> Any:
         return validate_data(
             self,
-            to_numpy(X),
+            numeric_input(X, "X"),
             reset=False,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
@@ -400,15 +401,18 @@ class TwoLayerSoftmaxRegressor(
         """X, y with a column for each output, and weights; sets what they determine."""
         X, y = validate_data(
             self,
-            to_numpy(X),
-            to_numpy(y),
+            numeric_input(X, "X"),
+            numeric_input(y, "y"),
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
         )
         weight = _check_sample_weight(
-            to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+            numeric_input(sample_weight, "sample_weight"),
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
         )
         check_weights(weight)
         one_column = y.ndim == 2 and y.shape[1] == 1
@@ -461,6 +465,11 @@ class TwoLayerSoftmaxRegressor(
                     "since the previous fit. Use warm_start=False."
                 )
         return Layers(*self._layers())
+
+    def _previous_alpha(self) -> tuple[float, float]:
+        """The penalties to go on from; from no penalty at all nothing leads on."""
+        first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
+        return first or FIRST_ALPHA, second or FIRST_ALPHA
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
-from sksoftnewton._network.limits import check_magnitudes
+from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.rows import Rows
@@ -109,9 +109,10 @@ class Problem:
             self.targets = Standardisation.identity(Y.shape[1])
         wide = _has_row_space(*X.shape[::-1])
         targets = (Y - self.targets.mean) / self.targets.scale
-        self.output_weights = (
-            None if output_weights is None else self._standardised(output_weights)
-        )
+        self.output_weights: Array | None = None
+        if output_weights is not None:
+            self.output_weights = self._standardised(output_weights)
+            check_output_weights(output_weights, self.output_weights, activation)
         single = (
             not wide
             and penalty == "weights"
