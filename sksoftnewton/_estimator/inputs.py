@@ -42,8 +42,8 @@ def numeric_input(given: Any, name: str) -> Any:
         if found is not None:
             what, example = found
             raise ValueError(
-                f"{name} holds {what}{label}{example}, but only numbers are accepted. Encode "
-                "it as numbers (text by OneHotEncoder, dates by differences)."
+                f"{name} holds {what}{label}{example}, but only numbers are accepted. "
+                "Encode it as numbers (text by OneHotEncoder, dates by differences)."
             )
     return given
 

@@ -32,7 +32,8 @@ CACHE_ELEMENTS = 2**24
 COPIED_ELEMENTS = 2**22
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
-# Directions of X with less than this share of the largest variance are noise.
+# Directions of X with less than this share of the largest variance, or of that of a
+# standardised feature, are noise.
 RANK_TOLERANCE = 1e-10
 
 
@@ -304,7 +305,7 @@ class Rows:
 def range_of(moments: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of M without those of noise."""
     values, vectors = np.linalg.eigh(moments)
-    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+    kept = values > RANK_TOLERANCE * max(float(values[-1]), 1.0)
     if not kept.any():  # every feature is constant
         return np.ones(1), vectors[:, -1:]
     return values[kept], vectors[:, kept]
