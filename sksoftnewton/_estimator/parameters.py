@@ -16,6 +16,9 @@ from sksoftnewton._network.regimes import Sketch
 
 Array = NDArray[np.float64]
 
+LARGEST_ALPHA = 1e100
+# The sum of the weights counts as the number of rows.
+WEIGHT_RANGE = 1e-100, 1e100
 
 # What scikit-learn checks of each parameter.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -87,18 +90,30 @@ def is_auto(value: Any) -> bool:
 
 def check_alpha(alpha: Any) -> tuple[float, float]:
     """The penalties of the two layers."""
-    values = np.asarray(alpha, dtype=float) if np.ndim(alpha) <= 1 else np.empty(0)
+    values = _as_floats(alpha)
     if (
-        values.shape not in ((), (2,))
-        or not (values >= 0).all()
-        or np.isinf(values).any()
+        values is None
+        or values.shape not in ((), (2,))
+        or not ((values >= 0) & (values <= LARGEST_ALPHA)).all()
     ):
         raise ValueError(
-            "alpha must be a non-negative number or a pair of them, one a layer; "
-            f"got {alpha!r}."
+            f"alpha must be a number from 0 to {LARGEST_ALPHA:g} or a pair of them, "
+            f"one a layer; got {alpha!r}."
         )
     first, second = np.broadcast_to(values, 2)
     return float(first), float(second)
+
+
+def check_weights(weight: Array) -> None:
+    """Raise ValueError unless the sum of the weights is an ordinary number."""
+    with np.errstate(over="ignore"):
+        total = float(weight.sum())
+    least, most = WEIGHT_RANGE
+    if not least <= total <= most:
+        raise ValueError(
+            f"sample_weight has the sum {total:g}, but it must lie between {least:g} "
+            f"and {most:g}: a weight of 2 counts as a row given twice."
+        )
 
 
 def check_targets(Y: Array, activation: Activation) -> None:
@@ -116,8 +131,11 @@ def check_targets(Y: Array, activation: Activation) -> None:
 
 def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Array:
     """A second layer as an array of the shape that y and n_hidden ask for."""
-    A2 = np.atleast_2d(np.asarray(given, dtype=np.float64))
-    width = A2.shape[1] if n_hidden is None else n_hidden
+    values = _as_floats(given)
+    if values is None:
+        raise ValueError(f"output_weights must hold numbers; got {given!r}.")
+    A2 = np.atleast_2d(values)
+    width = max(A2.shape[1], 1) if n_hidden is None else n_hidden
     if A2.shape != (n_outputs, width):
         raise ValueError(
             "output_weights must have shape (n_outputs, n_hidden) = "
@@ -126,3 +144,11 @@ def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Ar
     if not np.isfinite(A2).all():
         raise ValueError("output_weights contains NaN or infinity.")
     return A2
+
+
+def _as_floats(given: Any) -> Array | None:
+    """An array of floats, or None where that is impossible."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None

@@ -28,9 +28,11 @@ from sklearn.utils.validation import (
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.inputs import numeric_input
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
+    check_weights,
     is_auto,
     settings_of,
 )
@@ -44,6 +46,7 @@ from sksoftnewton._estimator.prediction import (
 from sksoftnewton._estimator.results import network_results, results, warn_of_failure
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
+from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._rows.threads import single_threaded_blas
@@ -297,8 +300,7 @@ class TwoLayerSoftmaxRegressor(
             if previous is None:
                 run = search.best()
             else:
-                first, second = np.asarray(to_numpy(self.alpha_))
-                run = search.best_from(previous, (float(first), float(second)))
+                run = search.best_from(previous, self._previous_alpha())
             fitted = results(search, run, data.dtype, place)
 
         self.__dict__.pop("feature_names_in_", None)
@@ -390,7 +392,7 @@ class TwoLayerSoftmaxRegressor(
     def _validated(self, X: Any) -> Any:
         return validate_data(
             self,
-            to_numpy(X),
+            numeric_input(X, "X"),
             reset=False,
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
@@ -415,16 +417,20 @@ class TwoLayerSoftmaxRegressor(
         """X, y with a column for each output, and weights; sets what they determine."""
         X, y = validate_data(
             self,
-            to_numpy(X),
-            to_numpy(y),
+            numeric_input(X, "X"),
+            numeric_input(y, "y"),
             accept_sparse="csr",
             dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
         )
         weight = _check_sample_weight(
-            to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+            numeric_input(sample_weight, "sample_weight"),
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
         )
+        check_weights(weight)
         one_column = y.ndim == 2 and y.shape[1] == 1
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)
@@ -484,6 +490,11 @@ class TwoLayerSoftmaxRegressor(
                     "since the previous fit. Use warm_start=False."
                 )
         return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
+
+    def _previous_alpha(self) -> tuple[float, float]:
+        """The penalties to go on from; from no penalty at all nothing leads on."""
+        first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
+        return first or FIRST_ALPHA, second or FIRST_ALPHA
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sksoftnewton._inference.validation import Validation
 from sksoftnewton._inference.widths import WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._rows.sampling import sampled
 
 # Rows on which starts, alpha, width, features and basis are chosen; more rows only
 # refine them.
@@ -123,11 +124,13 @@ class Search:
         if enough or not chooses or settings.max_iter <= SCREENING:
             return problems
         n_rows = min(n_rows, int(SELECTION_SHARE * self.n_rows))
-        drawn = self.rng.permutation(self.n_rows)
-        others = drawn[n_rows : n_rows + SELECTION_ROWS]
+        chosen, weight = sampled(problems[0].rows.weight, n_rows, self.rng)
+        others = np.setdiff1d(np.arange(self.n_rows), chosen)
+        if len(others) > SELECTION_ROWS:
+            others = np.sort(self.rng.choice(others, SELECTION_ROWS, replace=False))
         held_out = {log: problem.on(others) for log, problem in self.problems.items()}
         self.widths.validation = Validation(held_out)
-        return [problem.on(drawn[:n_rows]) for problem in problems]
+        return [problem.on(chosen, weight) for problem in problems]
 
     def _refined(self, run: Run) -> Run:
         """Converged on all rows."""

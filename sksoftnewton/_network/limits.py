@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from sksoftnewton._activations import Activation
 from sksoftnewton._rows.standardisation import Standardisation, extremes
 
 Array = NDArray[np.float64]
 
 # Room between what is accepted and the ends of the range of a dtype.
 ROOM = 1e8
+# Largest output of a given second layer, in units of the targets' spread.
+LARGEST_OUTPUT = 1e50
 
 
 def check_magnitudes(X: Any, Y: Array, features: Standardisation, y: Array) -> None:
@@ -32,6 +35,25 @@ def check_magnitudes(X: Any, Y: Array, features: Standardisation, y: Array) -> N
     _check("X", X, features.scale, least, most)
     root_least, root_most = (float(np.sqrt(end)) for end in _range(np.float64))
     _check("y", Y, y, max(least, root_least), min(most, root_most))
+
+
+def check_output_weights(given: Array, A2: Array, activation: Activation) -> None:
+    """Raise ValueError for a given second layer whose residuals would overflow.
+
+    Parameters
+    ----------
+    given, A2 : ndarray of shape (n_outputs, n_hidden), as given and standardised
+    activation : Activation
+    """
+    with np.errstate(over="ignore"):
+        outputs = np.maximum(np.abs(A2), np.abs(activation.value(A2)))
+    wrong = np.argwhere(~(outputs < LARGEST_OUTPUT))
+    if len(wrong):
+        where = tuple(int(i) for i in wrong[0])
+        raise ValueError(
+            f"output_weights[{where[0]}, {where[1]}] = {given[where]:g} is too far "
+            f"from the targets for the activation {activation.name!r}."
+        )
 
 
 def _range(dtype: DTypeLike) -> tuple[float, float]:

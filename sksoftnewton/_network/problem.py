@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
-from sksoftnewton._network.limits import check_magnitudes
+from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.basis import Basis, ramps
 from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 
@@ -129,9 +130,10 @@ class Problem:
         self._Y = Y
         wide = _has_row_space(*X.shape[::-1])
         targets = (Y - self.targets.mean) / self.targets.scale
-        self.output_weights = (
-            None if output_weights is None else self._standardised(output_weights)
-        )
+        self.output_weights: Array | None = None
+        if output_weights is not None:
+            self.output_weights = self._standardised(output_weights)
+            check_output_weights(output_weights, self.output_weights, activation)
         single = (
             not wide
             and penalty == "weights"
@@ -263,13 +265,13 @@ class Problem:
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
-        """The same problem on some of its rows, drawn without replacement."""
-        return self.on(rng.choice(self.rows.n_rows, n_rows, replace=False))
+        """The same problem on some of its rows, with their share of the weight."""
+        return self.on(*sampled(self.rows.weight, n_rows, rng))
 
-    def on(self, chosen: Index) -> Problem:
-        """The same problem on some of its rows."""
+    def on(self, chosen: Index, weight: Array | None = None) -> Problem:
+        """The same problem on some of its rows, with weights of their own or those."""
         part = copy.copy(self)
-        rows = self._plain_rows.take(np.sort(chosen))
+        rows = self._plain_rows.take(chosen, weight)
         part._use(rows, _has_row_space(self.n_columns, rows.n_rows))
         return part
 

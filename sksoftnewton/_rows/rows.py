@@ -33,7 +33,8 @@ CACHE_ELEMENTS = 2**24
 COPIED_ELEMENTS = 2**22
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
-# Directions of X with less than this share of the largest variance are noise.
+# Directions of X with less than this share of the largest variance, or of that of a
+# standardised feature, are noise.
 RANK_TOLERANCE = 1e-10
 
 
@@ -103,10 +104,12 @@ class Rows:
         """Most rows that `take` should copy."""
         return int(COPIED_ELEMENTS / self.entries_per_row)
 
-    def take(self, rows: Index) -> Rows:
-        """A copy of some of the rows."""
+    def take(self, rows: Index, weight: Array | None = None) -> Rows:
+        """A copy of some of the rows, with weights of their own or those here."""
         return self._changed(
-            X=self.X[rows], targets=self.targets[rows], weight=self.weight[rows]
+            X=self.X[rows],
+            targets=self.targets[rows],
+            weight=self.weight[rows] if weight is None else weight,
         )
 
     def _changed(self, **changes: Any) -> Rows:
@@ -350,7 +353,7 @@ class MappedRows:
 def range_of(moments: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of M without those of noise."""
     values, vectors = np.linalg.eigh(moments)
-    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+    kept = values > RANK_TOLERANCE * max(float(values[-1]), 1.0)
     if not kept.any():  # every feature is constant
         return np.ones(1), vectors[:, -1:]
     return values[kept], vectors[:, kept]

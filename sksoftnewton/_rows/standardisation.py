@@ -17,6 +17,8 @@ MOMENT_ROWS = 8192  # dense rows made at a time
 # Beyond these sizes squares come near to the ends of what numbers can hold.
 SMALLEST, LARGEST = 1e-100, 1e100
 FAR = 1e75  # standard deviations
+# The rounding of a constant column is scaled down by so much: no feature to learn from.
+UNSEEN = 1e8
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Standardisation:
     def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
+        Or more, where they are so large that their rounding would look like values.
+
         Columns of huge or tiny numbers are taken in units of a power of two near
         their largest magnitude, which rounds nothing.
         """
@@ -49,7 +53,7 @@ class Standardisation:
             inside = _moments(X, weight, extreme, unit)
             mean[extreme], std[extreme] = (moment * unit for moment in inside)
         rounding = 8 * np.finfo(X.dtype).eps * np.abs(mean)
-        constant = np.maximum(rounding, 1.0)  # rounded numbers stay small
+        constant = np.maximum(UNSEEN * rounding, 1.0)
         return cls(mean, np.where(std <= rounding, constant, std))
 
     def within_reach(self, X: Any, columns: Index) -> Any:
