@@ -17,12 +17,7 @@ from sksoftnewton._paper.constants import Everywhere, OutputConstants
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.enclosure import Enclosure
 from sksoftnewton._paper.geometry import OutputHull
-from sksoftnewton._paper.hessian import (
-    HessianSketch,
-    MeasuredSketch,
-    check_sketch,
-    measure_sketch,
-)
+from sksoftnewton._paper.hessian import HessianSketch, MeasuredSketch, measure_sketch
 from sksoftnewton._paper.kantorovich import (
     LARGEST_DELTA,
     LARGEST_EPSILON,
@@ -31,8 +26,9 @@ from sksoftnewton._paper.kantorovich import (
 )
 from sksoftnewton._paper.neighbourhood import Neighbourhood
 from sksoftnewton._paper.objective import Attention, check_problem
+from sksoftnewton._paper.parameters import CERTIFY, check_options
 from sksoftnewton._paper.rounding import down, up
-from sksoftnewton._paper.sparsifier import Seed, check_epsilon
+from sksoftnewton._paper.sparsifier import Seed
 
 Array = NDArray[np.float64]
 
@@ -69,11 +65,10 @@ def certify(
     Costs a few exact Hessians. Diameters are exact for small problems and
     bounded by twice a radius for large ones.
     """
+    check_options("certify", CERTIFY, locals())
     problem = check_problem(A1, A2, b, h, w)
     x = problem.check_point(x, "x")
     x0 = x if x0 is None else problem.check_point(x0, "x0")
-    check_sketch(sketch)
-    check_epsilon(epsilon)
     problem.finite_gradient(x, "x")
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
     return certificate_at(Curvature(problem, x), x, x0, draw)

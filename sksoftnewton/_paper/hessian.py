@@ -28,8 +28,6 @@ from sksoftnewton._paper.whitening import Whitening
 
 Array = NDArray[np.float64]
 
-SKETCHES = ("leverage", "uniform", "frozen", "none")
-
 
 class SketchedMatrix(NamedTuple):
     """An approximation of ∇²L.
@@ -130,12 +128,6 @@ class HessianSketch:
             scores = share * self._scores.at(size)
         kept = draw_rows(scores, weights, self._rate, self._rng)
         return None if len(kept.rows) == n else kept
-
-
-def check_sketch(sketch: str, allowed: tuple[str, ...] = SKETCHES) -> None:
-    """Raise ValueError unless ``sketch`` is ``allowed``."""
-    if sketch not in allowed:
-        raise ValueError(f"sketch = {sketch!r}, but it must be one of {allowed}.")
 
 
 class MeasuredSketch(NamedTuple):

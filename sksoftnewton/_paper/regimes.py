@@ -20,7 +20,6 @@ from sksoftnewton._solver.directions import PrimalSystem, System
 from sksoftnewton._solver.points import Point
 from sksoftnewton._solver.quasi_newton import DAMPED, GRADIENTS, Metric, QuasiNewton
 
-AUTO = "auto"
 EXACT, SKETCHED = "exact", "sketched"
 
 # Multiply-adds of a product of two matrices in the time of one of a gradient, which

@@ -15,7 +15,8 @@ from sksoftnewton._paper.certification import certificate_at
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.hessian import HessianSketch
 from sksoftnewton._paper.objective import Attention
-from sksoftnewton._paper.regimes import AUTO, AutoSystems
+from sksoftnewton._paper.parameters import AUTO
+from sksoftnewton._paper.regimes import AutoSystems
 from sksoftnewton._paper.result import MESSAGES, SoftmaxRegressionResult
 from sksoftnewton._paper.saddle import beyond_saddle, exact_descent
 from sksoftnewton._paper.whitening import cholesky_factor
