@@ -153,7 +153,7 @@ def _report(c: ConvergenceCertificate) -> str:
     lines = [
         f"Convergence certificate: {verdict}",
         "",
-        "Guaranteed (up to rounding)",
+        "Guaranteed, rounding included",
         f"  Newton decrement |gradient|_H^-1       {c.newton_decrement:.3g}",
         f"  Kantorovich M η (proof needs <= 0.5)   {c.kantorovich:.3g}",
         f"  |x − x*| <=                            {c.distance:.3g}",

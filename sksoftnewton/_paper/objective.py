@@ -25,14 +25,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._activations import (
-    ACTIVATION_NAMES,
-    Activation,
-    get_activation,
-    softmax,
-)
+from sksoftnewton._activations import Activation, get_activation, softmax
 from sksoftnewton._matrices import (
     Matrix,
+    as_float,
     check_matrix,
     check_vector,
     dense_rows,
@@ -40,6 +36,7 @@ from sksoftnewton._matrices import (
     weighted_column_squares,
     weighted_gram,
 )
+from sksoftnewton._paper.parameters import check_size, check_weights
 
 Array = NDArray[np.float64]
 
@@ -197,21 +194,21 @@ class Attention:
 def check_problem(A1: Any, A2: Any, b: Any, h: str, w: Any) -> Attention:
     """The objective of validated arrays; a ValueError names what does not fit."""
     A1 = check_matrix(A1, "A1")
+    check_size(A1, "A1")
     n = A1.shape[0]
     if A2 is None:
         m, owner = n, "A2 is the identity, and the number of rows of A1 is"
     else:
         A2 = check_matrix(A2, "A2")
+        check_size(A2, "A2")
         if A2.shape[1] != n:
             raise ValueError(f"A2 has {A2.shape[1]} columns, but A1 has {n} rows.")
         m, owner = A2.shape[0], "the number of rows of A2 is"
     b = check_vector(b, "b", m, owner)
-    if not (isinstance(h, str) and h in ACTIVATION_NAMES):
-        raise ValueError(f"h = {h!r}, but it must be one of {ACTIVATION_NAMES}.")
-    if np.ndim(w) == 0:
+    check_size(b, "b", least=0.0)
+    w = as_float(w, "w")
+    if w.ndim == 0:
         w = np.broadcast_to(w, (n,))
     w = check_vector(w, "w", n, "the number of rows of A1 is")
-    if (w < 0).any():
-        first = int(np.argmax(w < 0))
-        raise ValueError(f"w is {w[first]} at position {first}, but w >= 0 must hold.")
+    check_weights(w, "w")
     return Attention(A1, A2, b, get_activation(h), w)

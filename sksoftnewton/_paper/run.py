@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult
 
 from sksoftnewton._paper.certificate import ConvergenceCertificate
-from sksoftnewton._paper.certification import certificate_at, cholesky_factor
+from sksoftnewton._paper.certification import certificate_at
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.hessian import HessianSketch
 from sksoftnewton._paper.objective import Attention
-from sksoftnewton._paper.regimes import AUTO, AutoSystems
+from sksoftnewton._paper.parameters import AUTO
+from sksoftnewton._paper.regimes import AutoSystems
 from sksoftnewton._paper.result import MESSAGES, SoftmaxRegressionResult
 from sksoftnewton._paper.saddle import beyond_saddle, exact_descent
+from sksoftnewton._paper.whitening import cholesky_factor
 from sksoftnewton._solver.directions import PlainSystem, PrimalSystem, System
 from sksoftnewton._solver.newton import CONVERGED, Row, Solution, SystemFor, minimize
 from sksoftnewton._solver.points import Point
