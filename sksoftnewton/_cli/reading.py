@@ -27,8 +27,8 @@ class Format:
     Attributes
     ----------
     separator : str, default=None
-        None: whichever of comma, semicolon, tab and bar is most frequent in the
-        header.
+        None: whichever of comma, semicolon, tab and bar makes the most fields of the
+        first two lines.
     decimal : str
     encoding : str
     """
@@ -122,11 +122,16 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
 def _check_header(path: str, stream: IO[bytes], form: Format) -> str:
     """The separator; an error if the header is absent or names a column twice."""
     text = io.TextIOWrapper(stream, encoding=form.encoding, newline="")
-    line = text.readline()
-    if not line.strip():
+    lines = [text.readline(), text.readline()]
+    if not lines[0].strip():
         raise InputError(f"{path} has no header line")
+
+    def fields(separator: str) -> int:
+        rows = csv.reader(lines, delimiter=separator)
+        return min(len(row) for row in rows if row)
+
+    separator = form.separator or max(SEPARATORS, key=fields)
     text.seek(0)
-    separator = form.separator or max(SEPARATORS, key=line.count)
     header = next(csv.reader(text, delimiter=separator))
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
