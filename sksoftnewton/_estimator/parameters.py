@@ -32,6 +32,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "penalty": [StrOptions({"weights", "logits"})],
     "basis": [StrOptions({"linear", "ramps", "auto"})],
     "target_transform": [StrOptions({"identity", "log", "auto"})],
+    "noise": [StrOptions({"constant", "auto"})],
     "output_weights": ["array-like", None],
     "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
     "sketch_size": [
@@ -79,6 +80,7 @@ def settings_of(estimator: Any, n_outputs: int) -> tuple[Settings, Array | None]
         max_iter=estimator.max_iter,
         basis=estimator.basis,
         target_transform=estimator.target_transform,
+        noise=estimator.noise,
     )
     return settings, output_weights
 

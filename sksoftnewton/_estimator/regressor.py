@@ -216,6 +216,7 @@ class TwoLayerSoftmaxRegressor(
         penalty: str = "weights",
         basis: str = "auto",
         target_transform: str = "auto",
+        noise: str = "auto",
         output_weights: Any = None,
         sketch: str = "auto",
         sketch_size: int | float | str = "auto",
@@ -233,6 +234,7 @@ class TwoLayerSoftmaxRegressor(
         self.penalty = penalty
         self.basis = basis
         self.target_transform = target_transform
+        self.noise = noise
         self.output_weights = output_weights
         self.sketch = sketch
         self.sketch_size = sketch_size

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._estimator.array_api import Place
 from sksoftnewton._inference.monitor import HISTORY, columns
+from sksoftnewton._inference.noise import unit_variances
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.search import Search
@@ -28,7 +29,7 @@ def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attribu
     """All fitted attributes: weights in the given dtype, arrays in the given place."""
     return {
         **network_results(run.problem, run.network, run.theta, dtype, place),
-        **_moved(_evidence_results(run), place),
+        **_moved(_evidence_results(run, search.settings.noise), place),
         **_progress_results(run, search.n_rows),
         "width_path_": search.path,
     }
@@ -67,17 +68,22 @@ def _moved(attributes: Attributes, place: Place) -> Attributes:
     return {name: place.moved_here(value) for name, value in attributes.items()}
 
 
-def _evidence_results(run: Run) -> Attributes:
+def _evidence_results(run: Run, noise: str) -> Attributes:
     problem, posterior = run.problem, run.posterior
     scale = problem.targets.scale
     if posterior is None:  # its matrix would be too large
         squares = run.network.residual_squares(run.theta)
+        variance = squares / run.network.rows.total_weight * scale**2
         return {
             "log_evidence_": np.nan,
             "effective_dof_": np.nan,
-            "noise_variance_": squares / run.network.rows.total_weight * scale**2,
+            "noise_variance_": variance,
+            "unit_noise_variance_": _of_units(variance, run),
         }
     noise_variance = posterior.noise_variances() * scale**2
+    unit_noise = _of_units(noise_variance, run)
+    if noise == "auto":
+        unit_noise = unit_variances(posterior) * scale[:, None] ** 2
     space = problem.row_space.without_rows() if problem.row_space else None
     coordinates = Coordinates(
         problem.features,
@@ -90,8 +96,14 @@ def _evidence_results(run: Run) -> Attributes:
         "log_evidence_": run.log_evidence,
         "effective_dof_": posterior.dof,
         "noise_variance_": noise_variance,
-        "_posterior": Posterior.of(posterior, coordinates, noise_variance),
+        "unit_noise_variance_": unit_noise,
+        "_posterior": Posterior.of(posterior, coordinates, noise_variance, unit_noise),
     }
+
+
+def _of_units(variance: Array, run: Run) -> Array:
+    """The same variance for every unit, shape (n_outputs, n_hidden)."""
+    return np.repeat(variance[:, None], run.network.n_hidden, axis=1)
 
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:

@@ -108,22 +108,27 @@ class Laplace:
 
     @property
     def beta(self) -> float:
-        return 1 / float(self._noise(2 * self.half_squares, self.n_observations))
+        least = float(self.network.rows.rounding_variances.mean())
+        return 1 / float(self._noise(2 * self.half_squares, self.n_observations, least))
 
     def noise_variances(self) -> Array:
         """Noise variance of each output, in the units of the targets squared."""
         squares = self.network.residual_squares(self.theta)
-        return self._noise(squares, self.network.rows.total_weight)
+        rows = self.network.rows
+        return self._noise(squares, rows.total_weight, rows.rounding_variances)
 
-    def _noise(self, squares: Array | float, n_observations: float) -> Array:
+    def _noise(
+        self, squares: Array | float, n_observations: float, least: Array | float
+    ) -> Array:
         """Variance from sums of squared residuals over as many observations each.
 
-        Every observation has its share of the parameters spent.
+        Every observation has its share of the parameters spent. No variance is less
+        than a given one, that of the rounding of the targets.
         """
         share = 1 - self.dof / self.n_observations
         left = n_observations * max(share, LEAST_RESIDUAL_SHARE)
         floor = LEAST_NOISE * (self.network.rows.mean_square or 1.0)
-        return np.maximum(squares / left, floor)
+        return np.maximum(squares / left, np.maximum(least, floor))
 
     @property
     def square_norms(self) -> Array:

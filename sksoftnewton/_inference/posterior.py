@@ -1,7 +1,7 @@
 """The standard deviation of a new observation, from the Laplace posterior.
 
 With the Gauss–Newton matrix H of F and the Jacobian row g of an output at x, the
-posterior variance of that output is g H⁻¹ gᵀ / (Σω β); the noise, 1/β, comes on top.
+posterior variance of that output is g H⁻¹ gᵀ / (Σω β); the noise at x comes on top.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Posterior:
     ridge : ndarray of shape (p,) for the dual form, or None
     alpha : float, α₁
     noise : ndarray of shape (n_outputs,), noise variances in the units of y²
+    unit_noise : ndarray of shape (n_outputs, n_hidden), those of the units
     total_weight : float, Σω of the training rows
     """
 
@@ -51,10 +52,13 @@ class Posterior:
     learned: bool
     alpha: float
     noise: Array
+    unit_noise: Array
     total_weight: float
 
     @classmethod
-    def of(cls, laplace: Laplace, coordinates: Coordinates, noise: Array) -> Posterior:
+    def of(
+        cls, laplace: Laplace, coordinates: Coordinates, noise: Array, unit_noise: Array
+    ) -> Posterior:
         network = laplace.network
         _, A2 = network.layers(laplace.theta)
         return cls(
@@ -67,6 +71,7 @@ class Posterior:
             learned=network.output_weights is None,
             alpha=network.alpha[0],
             noise=noise,
+            unit_noise=unit_noise,
             total_weight=network.rows.total_weight,
         )
 
@@ -108,5 +113,6 @@ class Posterior:
                 quadratic = np.maximum(self.ridge**-1 @ g**2 - quadratic, 0.0)
             if outside.any():
                 quadratic += np.sum(a**2, axis=0) * outside / self.alpha
-            out[:, o] = self.noise[o] * (1 + quadratic / self.total_weight)
+            out[:, o] = np.exp(np.log(self.unit_noise[o]) @ f)
+            out[:, o] += self.noise[o] * quadratic / self.total_weight
         return out

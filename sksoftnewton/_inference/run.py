@@ -29,6 +29,7 @@ class Settings:
     n_init : int or None
     sketch : Sketch
     tol, max_iter : float, int
+    basis, target_transform, noise : str, as the estimator's
     monitor : Monitor
     """
 
@@ -40,6 +41,7 @@ class Settings:
     max_iter: int
     basis: str = "auto"
     target_transform: str = "auto"
+    noise: str = "auto"
     monitor: Monitor = field(default_factory=Monitor)
 
 

@@ -116,11 +116,11 @@ def residuals(network: Network, theta: Array) -> Array:
 def leave_one_out(laplace: Laplace) -> Array:
     """As `residuals`, for rows that are left out."""
     c = residuals(laplace.network, laplace.theta)
-    errors: Array = c / np.maximum(1 - _leverages(laplace), LEAST_SHARE)
+    errors: Array = c / np.maximum(1 - leverages(laplace), LEAST_SHARE)
     return errors
 
 
-def _leverages(laplace: Laplace) -> Array:
+def leverages(laplace: Laplace) -> Array:
     """h of every observation, shape (n_rows, n_outputs)."""
     network, rows = laplace.network, laplace.network.rows
     if laplace.dual:  # h of whole rows is the diagonal of I − (I + J ridge⁻¹ Jᵀ)⁻¹
