@@ -40,6 +40,7 @@ class Posterior:
     alpha : float, α₁
     noise : ndarray of shape (n_outputs,), noise variances in the units of y²
     total_weight : float, Σω of the training rows
+    scales : (float, float), those of the `Activation`
     """
 
     coordinates: Coordinates
@@ -52,6 +53,7 @@ class Posterior:
     alpha: float
     noise: Array
     total_weight: float
+    scales: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def of(cls, laplace: Laplace, coordinates: Coordinates, noise: Array) -> Posterior:
@@ -60,6 +62,7 @@ class Posterior:
         return cls(
             coordinates=coordinates,
             activation=network.activation.name,
+            scales=network.activation.scales,
             A1=laplace.theta[: network.size1].reshape(network.shape1).copy(),
             A2=A2.copy(),
             factor=laplace.covariance_factor,
@@ -87,7 +90,7 @@ class Posterior:
         x, outside = self.coordinates(block)
         f = softmax(self.A1 @ x)
         u = self.A2 @ f
-        slope = get_activation(self.activation).d1(u)
+        slope = get_activation(self.activation, self.scales).d1(u)
         out = np.empty((x.shape[1], len(u)))
         for o, A2_row in enumerate(self.A2):
             a = slope[o] * f * (A2_row[:, None] - u[o])

@@ -16,6 +16,7 @@ from sksoftnewton._network.coordinates import RowSpace, Whitening
 from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._network.units import Units
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.selection import SelectedRows
@@ -62,8 +63,8 @@ def _counted(X: Any, Y: Array, weight: Array) -> tuple[Any, Array, Array]:
 class Problem:
     """A regression problem in the coordinates in which it is solved.
 
-    Columns of X and, for the identity h, of y are standardised by their weighted
-    moments. Data with more features than rows are rotated exactly into their row
+    Columns of X and y are standardised by their weighted moments, those of y as
+    `Units` says. Data with more features than rows are rotated exactly into their row
     space, unless rows are too many for that.
 
     Parameters
@@ -80,7 +81,8 @@ class Problem:
     ----------
     used : ndarray of int, the features in use, in ascending order
     rows : Rows, what the networks are trained on
-    features, targets : Standardisation of the features in use and of the targets
+    features : Standardisation of the features in use
+    units : Units of targets, second layer and F
     row_space, whitening : between features and the coordinates of θ, or None
     """
 
@@ -95,24 +97,22 @@ class Problem:
         output_weights: Array | None,
         n_threads: int,
     ) -> None:
-        self.activation = activation
         self.penalty = penalty
         self.n_features_in = X.shape[1]
         self.used: Index = np.arange(X.shape[1])
         X, Y, weight = _counted(X, Y, weight)
         self.features = Standardisation.of(X, weight)
-        spread = Standardisation.of(Y, weight)
-        check_magnitudes(X, Y, self.features, spread.scale)
-        if activation.name == "identity":
-            self.targets = spread
-        else:
-            self.targets = Standardisation.identity(Y.shape[1])
+        moments = Standardisation.of(Y, weight)
+        check_magnitudes(X, Y, self.features, moments.scale)
+        self.units = Units.of(activation, Y, weight, moments)
         wide = _has_row_space(*X.shape[::-1])
-        targets = (Y - self.targets.mean) / self.targets.scale
+        targets = (Y - self.units.targets.mean) / self.units.targets.scale
         self.output_weights: Array | None = None
         if output_weights is not None:
             self.output_weights = self._standardised(output_weights)
-            check_output_weights(output_weights, self.output_weights, activation)
+            check_output_weights(
+                output_weights, self.output_weights, self.units.activation
+            )
         single = (
             not wide
             and penalty == "weights"
@@ -172,7 +172,7 @@ class Problem:
         return Network(
             self.rows,
             n_hidden,
-            self.activation,
+            self.units.activation,
             alpha,
             whitening=self.whitening,
             output_weights=self.output_weights,
@@ -222,8 +222,8 @@ class Problem:
         root mean square of h⁻¹(y), two for standardised targets.
         """
         rows = self.rows
-        typical = (np.abs(rows.targets.T) @ rows.weight / rows.total_weight)[:, None]
-        goal = self.activation.inverse_of_targets(rows.targets.T, typical)
+        mean = (rows.targets.T @ rows.weight / rows.total_weight)[:, None]
+        goal = self.units.activation.inverse_of_targets(rows.targets.T, mean)
         mean_square = float(np.mean(goal**2 @ rows.weight)) / rows.total_weight
         return 0.25 / (mean_square or 1.0)
 
@@ -272,12 +272,13 @@ class Problem:
         intercept = A1[:, -1] - coef @ self.features.mean
         hidden_coef = np.zeros((len(coef), self.n_features_in))
         hidden_coef[:, self.used] = coef
-        mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
+        mean, scale = self.units.values.mean[:, None], self.units.values.scale[:, None]
         return Layers(hidden_coef, intercept, A2 * scale + mean)
 
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
-        return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
+        values = self.units.values
+        return (A2 - values.mean[:, None]) / values.scale[:, None]
 
 
 def single_precision(

@@ -256,6 +256,13 @@ class Rows:
         return float(self.weight @ squares) / self.total_weight
 
     @cached_property
+    def target_variance(self) -> float:
+        """Weighted mean of |target − mean|²; 1 where all are equal."""
+        mean = self.weight @ self.targets / self.total_weight
+        squares = np.sum((self.targets - mean) ** 2, axis=1)
+        return float(self.weight @ squares) / self.total_weight or 1.0
+
+    @cached_property
     def second_moments(self) -> Array:
         """Σ ω x xᵀ / Σ ω of the standardised features (no constant).
 
