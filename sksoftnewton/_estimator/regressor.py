@@ -206,6 +206,7 @@ class TwoLayerSoftmaxRegressor(
     )
 
     alpha_: Array
+    _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
 
     def __init__(
         self,
@@ -298,11 +299,14 @@ class TwoLayerSoftmaxRegressor(
                 n_threads=effective_n_jobs(self.n_jobs),
                 dense_blocks=self.basis == "ramps",
             )
+            if settings.alpha is not None:
+                inside = problem.units.alpha_inside(settings.alpha)
+                settings = replace(settings, alpha=inside)
             search = Search(problem, settings, self._generator())
             if previous is None:
                 run = search.best()
             else:
-                run = search.best_from(previous, self._previous_alpha())
+                run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
 
         self.__dict__.pop("feature_names_in_", None)
@@ -493,9 +497,10 @@ class TwoLayerSoftmaxRegressor(
                 )
         return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
 
-    def _previous_alpha(self) -> tuple[float, float]:
+    def _previous_alpha(self, problem: Problem) -> tuple[float, float]:
         """The penalties to go on from; from no penalty at all nothing leads on."""
         first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
+        first, second = problem.units.alpha_inside((first, second))
         return first or FIRST_ALPHA, second or FIRST_ALPHA
 
 

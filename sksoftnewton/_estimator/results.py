@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._estimator.array_api import Place
-from sksoftnewton._inference.monitor import HISTORY, columns
+from sksoftnewton._inference.monitor import HISTORY, columns, in_units
 from sksoftnewton._inference.noise import unit_variances
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
@@ -27,11 +27,12 @@ Attributes = dict[str, Any]
 
 def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
     """All fitted attributes: weights in the given dtype, arrays in the given place."""
+    path = search.path
     return {
         **network_results(run.problem, run.network, run.theta, dtype, place),
         **_moved(_evidence_results(run, search.settings.noise), place),
         **_progress_results(run, search.n_rows),
-        "width_path_": search.path,
+        "width_path_": {**path, "loss": path["loss"] * run.problem.units.loss},
     }
 
 
@@ -49,7 +50,7 @@ def network_results(
     attributes = {
         "n_hidden_": network.n_hidden,
         "support_": np.isin(np.arange(problem.n_features_in), problem.used),
-        "alpha_": np.array(network.alpha),
+        "alpha_": np.array(problem.units.alpha(network.alpha)),
         "hidden_coef_": hidden_coef,
         "hidden_intercept_": hidden_intercept,
         "_intercept_rest": intercept - hidden_intercept,
@@ -70,7 +71,7 @@ def _moved(attributes: Attributes, place: Place) -> Attributes:
 
 def _evidence_results(run: Run, noise: str) -> Attributes:
     problem, posterior = run.problem, run.posterior
-    scale = problem.targets.scale
+    scale = problem.units.targets.scale
     if posterior is None:  # its matrix would be too large
         squares = run.network.residual_squares(run.theta)
         variance = squares / run.network.rows.total_weight * scale**2
@@ -107,12 +108,13 @@ def _of_units(variance: Array, run: Run) -> Array:
 
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:
-    history = columns(list(run.history), HISTORY)
+    unit = run.problem.units.loss
+    history = columns([in_units(row, unit) for row in run.history], HISTORY)
     on_all = history["loss"][history["n_rows"] == n_rows]
     return {
         "history_": history,
-        "loss_": run.value,
-        "loss_curve_": [float(loss) for loss in on_all] or [run.value],
+        "loss_": run.value * unit,
+        "loss_curve_": [float(loss) for loss in on_all] or [run.value * unit],
         "n_iter_": len(run.history),
         "status_": run.status,
     }
@@ -120,8 +122,9 @@ def _progress_results(run: Run, n_rows: int) -> Attributes:
 
 def warn_of_failure(run: Run, max_iter: int) -> None:
     """Warn of a fit that ended by itself before it converged."""
-    gradient_norm = run.history[-1]["gradient_norm"]
-    where = f"(loss {run.value:.3e}, gradient norm {gradient_norm:.1e})"
+    last = in_units(run.history[-1], run.problem.units.loss)
+    loss = run.value * run.problem.units.loss
+    where = f"(loss {loss:.3e}, gradient norm {last['gradient_norm']:.1e})"
     if run.status == MAX_ITER:
         message = (
             f"Stopped at max_iter={max_iter} while the objective was still falling "

@@ -34,7 +34,7 @@ from sksoftnewton._network.objective import Network
 Array = NDArray[np.float64]
 
 # Where a fit comes near to interpolating its data: least share of the observations
-# left to the noise, and least noise variance as a share of the targets' mean square.
+# left to the noise, and least noise variance as a share of the targets' variance.
 LEAST_RESIDUAL_SHARE = 1e-3
 LEAST_NOISE = 1e-6
 # With fewer well-determined parameters the first layer is switched off, and α₁ stays.
@@ -127,7 +127,7 @@ class Laplace:
         """
         share = 1 - self.dof / self.n_observations
         left = n_observations * max(share, LEAST_RESIDUAL_SHARE)
-        floor = LEAST_NOISE * (self.network.rows.mean_square or 1.0)
+        floor = LEAST_NOISE * self.network.rows.target_variance
         return np.maximum(squares / left, np.maximum(least, floor))
 
     @property

@@ -41,6 +41,7 @@ class Posterior:
     noise : ndarray of shape (n_outputs,), noise variances in the units of y²
     unit_noise : ndarray of shape (n_outputs, n_hidden), those of the units
     total_weight : float, Σω of the training rows
+    scales : (float, float), those of the `Activation`
     """
 
     coordinates: Coordinates
@@ -54,6 +55,7 @@ class Posterior:
     noise: Array
     unit_noise: Array
     total_weight: float
+    scales: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class Posterior:
         return cls(
             coordinates=coordinates,
             activation=network.activation.name,
+            scales=network.activation.scales,
             A1=laplace.theta[: network.size1].reshape(network.shape1).copy(),
             A2=A2.copy(),
             factor=laplace.covariance_factor,
@@ -99,7 +102,7 @@ class Posterior:
         x, outside = self.coordinates(block)
         f = softmax(self.A1 @ x)
         u = self.A2 @ f
-        slope = get_activation(self.activation).d1(u)
+        slope = get_activation(self.activation, self.scales).d1(u)
         out = np.empty((x.shape[1], len(u)))
         for o, A2_row in enumerate(self.A2):
             a = slope[o] * f * (A2_row[:, None] - u[o])

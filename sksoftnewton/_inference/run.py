@@ -86,7 +86,9 @@ class Run:
     def log_evidence(self) -> float:
         """Of the standardised targets, also where the network has their logarithms."""
         assert self.posterior is not None
-        return self.posterior.log_evidence() + self.problem.log_jacobian
+        rows = self.problem.rows
+        jacobian = self.problem.units.log_jacobian(rows.targets, rows.weight)
+        return self.posterior.log_evidence() + jacobian
 
     @property
     def log_prior(self) -> float:

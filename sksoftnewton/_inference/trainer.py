@@ -189,7 +189,7 @@ class Trainer:
         network = run.network
         negligible = 0.0
         if self.settings.alpha is None:
-            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.mean_square
+            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.target_variance
         monitor = self.settings.monitor
         if monitor.stopped:
             raise Stopped(run)

@@ -68,7 +68,8 @@ class Validation:
         if problem.log:
             with np.errstate(over="ignore"):
                 factor = smearing(run.problem, run.network, run.theta)
-                errors = problem.errors_of_unlogged(errors, factor)
+                targets = problem.rows.targets
+                errors = problem.units.errors_of_unlogged(targets, errors, factor)
         squares: Array = np.sum(errors**2, axis=1)
         return np.minimum(squares, np.finfo(np.float64).max ** 0.25)
 
@@ -95,7 +96,7 @@ def smearing(problem: Problem, network: Network, theta: Array) -> Array:
     rows = network.rows
     if not problem.log:
         return np.ones(rows.n_outputs)
-    c = residuals(network, theta) * problem.targets.scale
+    c = residuals(network, theta) * problem.units.targets.scale
     factor: Array = rows.weight @ np.exp(-c) / rows.total_weight
     return factor
 

@@ -16,6 +16,7 @@ from sksoftnewton._network.coordinates import RowSpace, Whitening
 from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._network.units import Units
 from sksoftnewton._rows.basis import Basis, ramps
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.sampling import sampled
@@ -73,8 +74,8 @@ def _counted(X: Any, Y: Array, weight: Array) -> tuple[Any, Array, Array]:
 class Problem:
     """A regression problem in the coordinates in which it is solved.
 
-    Columns of X and, for the identity h, of y are standardised by their weighted
-    moments. Data with more features than rows are rotated exactly into their row
+    Columns of X and y are standardised by their weighted moments, those of y as
+    `Units` says. Data with more features than rows are rotated exactly into their row
     space, unless rows are too many for that.
 
     Parameters
@@ -94,9 +95,8 @@ class Problem:
     used : ndarray of int, the features in use, in ascending order
     basis : Basis of all features; only those in use may have ramps
     rows : Rows, what the networks are trained on
-    features, targets : Standardisation of the columns in use and of the targets
-    log : bool, whether the targets are logarithms of the user's
-    plain_targets : Standardisation of the user's targets
+    features : Standardisation of the columns in use
+    units : Units of targets, second layer and F
     row_space, whitening : between features and the coordinates of θ, or None
     """
 
@@ -112,28 +112,24 @@ class Problem:
         n_threads: int,
         dense_blocks: bool = False,
     ) -> None:
-        self.activation = activation
         self.penalty = penalty
         self.n_features_in = X.shape[1]
         self.used: Index = np.arange(X.shape[1])
         self.basis = Basis.linear(X.shape[1])
         X, Y, weight = _counted(X, Y, weight)
         self.features = Standardisation.of(X, weight)
-        spread = Standardisation.of(Y, weight)
-        check_magnitudes(X, Y, self.features, spread.scale)
-        if activation.name == "identity":
-            self.targets = spread
-        else:
-            self.targets = Standardisation.identity(Y.shape[1])
-        self.log, self.plain_targets = False, self.targets
-        self.may_be_logs = may_be_logs(Y) and activation.name == "identity"
+        moments = Standardisation.of(Y, weight)
+        check_magnitudes(X, Y, self.features, moments.scale)
+        self.units = Units.of(activation, Y, weight, moments)
         self._Y = Y
         wide = _has_row_space(*X.shape[::-1])
-        targets = (Y - self.targets.mean) / self.targets.scale
+        targets = (Y - self.units.targets.mean) / self.units.targets.scale
         self.output_weights: Array | None = None
         if output_weights is not None:
             self.output_weights = self._standardised(output_weights)
-            check_output_weights(output_weights, self.output_weights, activation)
+            check_output_weights(
+                output_weights, self.output_weights, self.units.activation
+            )
         single = (
             not wide
             and penalty == "weights"
@@ -169,39 +165,27 @@ class Problem:
     def on_log_scale(self) -> Problem:
         """The problem of all rows with the logarithms of its targets, all positive."""
         part = copy.copy(self)
-        part.log = True
-        logarithms = np.log(self._Y)
-        part.targets = Standardisation.of(logarithms, self._plain_rows.weight)
-        targets = (logarithms - part.targets.mean) / part.targets.scale
-        wide = self.row_space is not None
         part.__dict__.pop("output_precision", None)
-        part._use(self._plain_rows.with_targets(targets), wide)
+        logarithms, weight = np.log(self._Y), self._plain_rows.weight
+        part.units = Units.of_logarithms(logarithms, weight, self.units)
+        targets = (logarithms - part.units.targets.mean) / part.units.targets.scale
+        part._use(self._plain_rows.with_targets(targets), self.row_space is not None)
         return part
 
-    def errors_of_unlogged(self, errors: Array, factor: Array) -> Array:
-        """Errors of predicted logarithms as those of the user's targets, standardised.
-
-        Parameters
-        ----------
-        errors : ndarray of shape (n, n_outputs), standardised
-        factor : ndarray of shape (n_outputs,), of the predictions
-        """
-        logarithms = self.rows.targets * self.targets.scale + self.targets.mean
-        predicted = factor * np.exp(logarithms + errors * self.targets.scale)
-        difference: Array = predicted - np.exp(logarithms)
-        return difference / self.plain_targets.scale
+    @property
+    def log(self) -> bool:
+        """Whether the targets are logarithms of the user's."""
+        return self.units.logarithms_of is not None
 
     @property
-    def log_jacobian(self) -> float:
-        """What makes densities of logarithms those of standardised targets, log."""
-        if not self.log:
-            return 0.0
-        rows = self.rows
-        logarithms = rows.weight @ rows.targets @ self.targets.scale
-        shift = self.targets.mean + np.log(
-            self.targets.scale / self.plain_targets.scale
-        )
-        return -float(logarithms + rows.total_weight * shift.sum())
+    def may_be_logs(self) -> bool:
+        """Whether logarithms are another scale for the targets.
+
+        For one positive target over a range in which a logarithm is far from linear.
+        """
+        Y, least = self._Y, self._Y.min()
+        fits = self.units.activation.name == "identity" and Y.shape[1] == 1
+        return bool(fits and least > 0 and Y.max() >= LOG_RANGE * least)
 
     @property
     def n_features(self) -> int:
@@ -279,7 +263,7 @@ class Problem:
         return Network(
             self.rows,
             n_hidden,
-            self.activation,
+            self.units.activation,
             alpha,
             whitening=self.whitening,
             output_weights=self.output_weights,
@@ -329,8 +313,8 @@ class Problem:
         root mean square of h⁻¹(y), two for standardised targets.
         """
         rows = self.rows
-        typical = (np.abs(rows.targets.T) @ rows.weight / rows.total_weight)[:, None]
-        goal = self.activation.inverse_of_targets(rows.targets.T, typical)
+        mean = (rows.targets.T @ rows.weight / rows.total_weight)[:, None]
+        goal = self.units.activation.inverse_of_targets(rows.targets.T, mean)
         mean_square = float(np.mean(goal**2 @ rows.weight)) / rows.total_weight
         return 0.25 / (mean_square or 1.0)
 
@@ -397,21 +381,13 @@ class Problem:
         intercept = A1[:, -1] - coef @ self.features.mean
         hidden_coef = np.zeros((len(coef), self.basis.n_columns))
         hidden_coef[:, self.columns] = coef
-        mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
+        mean, scale = self.units.values.mean[:, None], self.units.values.scale[:, None]
         return Layers(hidden_coef, intercept, A2 * scale + mean, self.basis, self.log)
 
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
-        return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
-
-
-def may_be_logs(Y: Array) -> bool:
-    """Whether logarithms of the targets are another scale for them.
-
-    One positive target over a range in which a logarithm is far from linear.
-    """
-    smallest = Y.min()
-    return Y.shape[1] == 1 and smallest > 0 and bool(Y.max() >= LOG_RANGE * smallest)
+        values = self.units.values
+        return (A2 - values.mean[:, None]) / values.scale[:, None]
 
 
 def single_precision(

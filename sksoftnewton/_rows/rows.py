@@ -302,10 +302,21 @@ class Rows:
         for o, column in enumerate(self.targets.T):
             values = np.unique(column)
             if 2 <= len(values) <= self.total_weight / 2:
-                mean = self.weight @ column / self.total_weight
-                variance = self.weight @ (column - mean) ** 2 / self.total_weight
+                variance = self.target_variances[o]
                 variances[o] = min(np.diff(values).min() ** 2 / 12, variance / 3)
         return variances
+
+    @cached_property
+    def target_variances(self) -> Array:
+        """Weighted variance of the targets of each output, (n_outputs,)."""
+        mean = self.weight @ self.targets / self.total_weight
+        variances: Array = self.weight @ (self.targets - mean) ** 2 / self.total_weight
+        return variances
+
+    @property
+    def target_variance(self) -> float:
+        """Weighted mean of |target − mean|²; 1 where all are equal."""
+        return float(self.target_variances.sum()) or 1.0
 
     @cached_property
     def second_moments(self) -> Array:

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from sksoftnewton._activations import ACTIVATION_NAMES, get_activation
+from sksoftnewton._network.problem import Problem
+from tests.references import objective, standardised
+
+SCALED = [name for name in ACTIVATION_NAMES if name != "identity"]
+
+
+def problem_of(activation, size=1.0, output_weights=None):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 3)) * [1.0, 10.0, 0.1] + 2.0
+    Y = size * rng.uniform(0.2, 0.9, size=(50, 2))
+    weight = rng.uniform(0.5, 2.0, 50)
+    problem = Problem(
+        X,
+        Y,
+        weight,
+        activation=get_activation(activation),
+        penalty="weights",
+        output_weights=output_weights,
+        n_threads=1,
+    )
+    return problem, standardised(X, weight), Y, weight
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0])
+@pytest.mark.parametrize("activation", SCALED)
+def test_the_objective_inside_is_that_of_the_documentation(activation, size):
+    problem, X, Y, weight = problem_of(activation, size)
+    alpha = (0.3 * size**2, 0.02)
+    network = problem.network(3, problem.units.alpha_inside(alpha))
+    np.testing.assert_allclose(problem.units.alpha(network.alpha), alpha)
+    theta = np.random.default_rng(1).normal(size=network.n_params)
+    A1, _ = network.layers(theta)
+    A2 = problem.layers(network, theta).output_coef
+    h = get_activation(activation).value
+    expected = objective(X, Y, weight, A1, A2, h, alpha)
+    actual = problem.units.loss * network.value(theta)
+    np.testing.assert_allclose(actual, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", SCALED)
+def test_targets_have_spread_one_inside_and_values_size_one(activation):
+    problem, _, Y, weight = problem_of(activation, 1e-3)
+    np.testing.assert_allclose(problem.rows.target_variance, 2.0)  # of two outputs
+    goal = get_activation(activation).inverse(Y)  # none is near an end of the range
+    mean_square = np.average(np.mean(goal**2, axis=1), weights=weight)
+    np.testing.assert_allclose(problem.units.values.scale**2, mean_square, rtol=1e-9)
+    np.testing.assert_allclose(problem.output_precision, 0.25, rtol=1e-9)
+
+
+@pytest.mark.parametrize("activation", SCALED)
+def test_a_given_second_layer_keeps_its_units(activation):
+    given = np.array([[0.1, 0.5, 1.0], [-1.0, 0.3, 0.2]])
+    problem, *_ = problem_of(activation, output_weights=given)
+    network = problem.network(3, (1e-3, 1e-3))
+    theta = problem.random_start(network, np.random.default_rng(0))
+    np.testing.assert_allclose(problem.layers(network, theta).output_coef, given)
+
+
+@pytest.mark.parametrize("y", [0.0, 1e-200, 0.7])
+@pytest.mark.parametrize("activation", ACTIVATION_NAMES)
+def test_constant_targets_have_units_too(activation, y):
+    X, weight = np.random.default_rng(0).normal(size=(20, 2)), np.ones(20)
+    problem = Problem(
+        X,
+        np.full((20, 1), y),
+        weight,
+        activation=get_activation(activation),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    network = problem.network(2, (1e-3, 1e-3))
+    theta = problem.random_start(network, np.random.default_rng(0))
+    assert np.isfinite(theta).all() and np.isfinite(network.value(theta))
+
+
+@pytest.mark.parametrize("activation", SCALED)
+def test_no_start_is_worse_than_a_constant(activation):
+    # Most targets lie at an end of the range, where h⁻¹ is infinite.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    Y = np.where(X[:, :1] > 1.5, rng.uniform(0.5, 1.0, (200, 1)), 0.0)
+    problem = Problem(
+        X,
+        Y,
+        np.ones(200),
+        activation=get_activation(activation),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    network = problem.network(4, (1e-9, 1e-9))
+    for seed in range(20):
+        theta = problem.random_start(network, np.random.default_rng(seed))
+        assert network.value(theta) < 0.5 * (1 + 1e-3)  # half the variance inside
