@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._inference.candidates import DECISIVE
 from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
-from sksoftnewton.plotting._data import Array, Flags, check_model
+from sksoftnewton.plotting._data import Array, Fitted, Flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +47,8 @@ class EvidenceDisplay(Display):
     effective_dof_ : list of matplotlib Line2D
         The same in the lower panel.
     chosen_ : list of matplotlib Line2D, one mark in each panel
+    text_ : matplotlib Text or None
+        Says that nothing was chosen, where only one network was tried.
     ax_ : ndarray of two matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -64,8 +66,8 @@ class EvidenceDisplay(Display):
     effective_dof_: list[Any]
     chosen_: list[Any]
 
-    _n_panels = 2
-    _height = 6.0
+    _panels = (2, 1)
+    _size = (6.4, 6.0)
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class EvidenceDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor
+        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
         ax : sequence of two matplotlib Axes, default=None
             None: a new figure.
 
@@ -95,7 +97,7 @@ class EvidenceDisplay(Display):
         -------
         display : EvidenceDisplay
         """
-        model = check_model(estimator, cls)
+        model = Fitted(estimator, cls).model
         path = model.width_path_
         score = path["log_evidence"] + path["log_prior"]
         is_kept = path["kept"] & (path["n_hidden"] == model.n_hidden_)
@@ -120,6 +122,7 @@ class EvidenceDisplay(Display):
         self._plot_n_params(self.ax_[1])
         self._mark_chosen()
         self._label()
+        self._say_nothing_was_chosen()
 
     # -- parts of the picture ------------------------------------------------------
 
@@ -208,9 +211,33 @@ class EvidenceDisplay(Display):
                 markerfacecolor="none",
                 markeredgewidth=2,
                 color=VERMILLION,
-                label="chosen",
+                label="chosen" if self._has_alternatives() else "the only one",
             )
             self.chosen_.append(mark)
+
+    def _has_alternatives(self) -> bool:
+        return len(self.path["n_hidden"]) > 1
+
+    def _say_nothing_was_chosen(self) -> None:
+        self.text_ = None
+        if not self._has_alternatives():
+            self.text_ = self.ax_[0].text(
+                0.03,
+                0.95,
+                "nothing was chosen:\nno other network was tried",
+                transform=self.ax_[0].transAxes,
+                va="top",
+            )
+
+    def _legends(self) -> None:
+        """What was chosen comes first, what it is compared with after it."""
+        upper, lower = self.ax_
+        handles = [self.chosen_[0], *self.kept_[::-1], self.candidates_, self.rejected_]
+        if not self._has_alternatives():
+            handles = handles[:1]
+        upper.legend(handles=[h for h in handles if h is not None], fontsize="small")
+        handles = [self.chosen_[1], *self.effective_dof_[::-1], self.n_params_]
+        lower.legend(handles=handles, fontsize="small")
 
     def _label(self) -> None:
         from matplotlib.ticker import NullLocator, StrMethodFormatter
@@ -233,7 +260,7 @@ class EvidenceDisplay(Display):
             panel.xaxis.set_minor_locator(NullLocator())
             panel.margins(x=0.08)
             panel.grid(alpha=0.3)
-            panel.legend(fontsize="small")
+        self._legends()
         lower.set_xlabel("width (hidden units)")
 
 

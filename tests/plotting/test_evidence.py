@@ -7,7 +7,7 @@ from sklearn.datasets import make_friedman1
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference.candidates import DECISIVE
 from sksoftnewton.plotting import EvidenceDisplay
-from tests.plotting.cases import X, Y, points
+from tests.plotting.cases import X, Y, entries, points
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,9 @@ def test_evidence_of_one_candidate_and_all_features():
     assert len(display.kept_) == 1
     assert display.rejected_ is None
     assert list(display.difference) == [0.0]
+    assert display.text_.get_text().startswith("nothing was chosen")
+    for panel in display.ax_:
+        assert "the only one" in entries(panel.get_legend())
     low, high = display.ax_[0].get_ylim()
     assert low <= -DECISIVE and high >= DECISIVE
 
@@ -87,3 +90,21 @@ def test_evidence_of_a_model_without_any():
     fit = TwoLayerSoftmaxRegressor(n_hidden=2, alpha=0, random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match=r"no evidence .* positive alpha"):
         EvidenceDisplay.from_estimator(fit)
+
+
+def test_evidence_legends_begin_with_what_was_chosen(searched):
+    display = EvidenceDisplay.from_estimator(searched)
+    assert display.text_ is None
+    assert entries(display.ax_[0].get_legend()) == [
+        "chosen",
+        "best with 5 features",
+        "best with 10 features",
+        "other starts and sets of features",
+        "given up on a sample",
+    ]
+    assert entries(display.ax_[1].get_legend()) == [
+        "chosen",
+        "best with 5 features",
+        "best with 10 features",
+        "all parameters with 5 features",
+    ]
