@@ -6,8 +6,6 @@ import sys
 import warnings
 from typing import Any
 
-from scipy.stats import norm
-
 from sksoftnewton._cli.columns import ColumnWarning
 from sksoftnewton._cli.reading import Format, InputError, read_frame
 from sksoftnewton._cli.saving import check_destination, load_model, replacing
@@ -64,13 +62,12 @@ def predicted(pipeline: Any, frame: Any, level: float | None) -> Any:
         try:
             if level is None:
                 return pd.DataFrame({"prediction": pipeline.predict(frame)})
-            mean, std = pipeline.predict(frame, return_std=True)
+            mean = pipeline.predict(frame)
+            features = pipeline[:-1].transform(frame)
+            lower, upper = pipeline[-1].predict_interval(features, level).T
         except (TypeError, ValueError) as error:
             raise InputError(str(error)) from None
         finally:
             for warning in caught:
                 print(f"warning: {warning.message}", file=sys.stderr)
-    half = norm.ppf((1 + level) / 2) * std
-    return pd.DataFrame(
-        {"prediction": mean, "lower": mean - half, "upper": mean + half}
-    )
+    return pd.DataFrame({"prediction": mean, "lower": lower, "upper": upper})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from sksoftnewton._activations import Activation, softmax
 from sksoftnewton._rows.basis import Basis
@@ -69,8 +71,23 @@ def outputs(activation: Activation, f: Array, output_coef: Array) -> Array:
         return finite(activation.value(f @ output_coef.T), f.dtype)
 
 
-def exponentials(logarithms: Array, smearing: Array) -> Array:
-    """Conditional means of targets whose logarithms are predicted, (n, n_outputs)."""
+def check_level(level: Any) -> None:
+    """Raise ValueError unless it is a probability between 0 and 1."""
+    if not isinstance(level, Real) or not 0 < float(level) < 1:
+        raise ValueError(f"level={level!r} is not a number between 0 and 1.")
+
+
+def interval(mean: Array, deviation: Array, level: float) -> Array:
+    """Both ends of the central interval of normal observations, (..., 2)."""
+    half = norm.ppf((1 + level) / 2) * deviation
+    ends = np.stack([mean - half, mean + half], axis=-1)
+    largest = np.finfo(mean.dtype).max
+    rounded: Array = np.clip(ends, -largest, largest).astype(mean.dtype, copy=False)
+    return rounded
+
+
+def exponentials(logarithms: Array, smearing: Array | float) -> Array:
+    """Targets whose logarithms are given: means, where their smearing is."""
     with np.errstate(over="ignore"):
         means = np.exp(logarithms.astype(np.float64)) * smearing
     return finite(means, logarithms.dtype)

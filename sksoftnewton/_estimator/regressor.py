@@ -37,8 +37,10 @@ from sksoftnewton._estimator.parameters import (
     settings_of,
 )
 from sksoftnewton._estimator.prediction import (
+    check_level,
     exponentials,
     finite,
+    interval,
     log_normal_deviation,
     memberships,
     outputs,
@@ -335,28 +337,73 @@ class TwoLayerSoftmaxRegressor(
         check_is_fitted(self)
         place = place_of_fit(X, self, "predict")
         X = self._validated(X)
-        f = self._memberships(X)
-        output_coef = self._layers()[2].astype(f.dtype, copy=False)
-        y = outputs(get_activation(self.output_activation), f, output_coef)
+        y = self._outputs(X)
         if self.target_transform_ == "log":
             y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
-        y = y[:, 0] if self._one_output else y
         if not return_std:
-            return place.moved_here(y)
+            return place.moved_here(self._as_passed(y))
+        variance = self._variance(X, "return_std=True")
+        std = np.sqrt(variance)
+        if self.target_transform_ == "log":
+            std = log_normal_deviation(y, variance)
+        std = finite(std, y.dtype)
+        return tuple(place.moved_here(self._as_passed(part)) for part in (y, std))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Any:
+        """Predict an interval for a new observation at each row.
+
+        It has the same probability on both sides and lies in the range of the output
+        activation.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+        level : float, default=0.9
+            Probability of the interval, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper ends, in the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            For another level, and where `predict` has no ``return_std``.
+        """
+        check_is_fitted(self)
+        check_level(level)
+        place = place_of_fit(X, self, "predict_interval")
+        X = self._validated(X)
+        y = self._outputs(X)
+        variance = self._variance(X, "predict_interval")
+        ends = interval(y, np.sqrt(variance), level)
+        if self.target_transform_ == "log":
+            ends = exponentials(ends, 1.0)
+        ends = np.clip(ends, *get_activation(self.output_activation).target_range)
+        return place.moved_here(self._as_passed(ends))
+
+    def _outputs(self, X: Any) -> Array:
+        """h(A2 f) of validated rows, logarithms for log targets, (n, n_outputs)."""
+        f = self._memberships(X)
+        output_coef = self._layers()[2].astype(f.dtype, copy=False)
+        return outputs(get_activation(self.output_activation), f, output_coef)
+
+    def _variance(self, X: Any, asked_for: str) -> Array:
+        """Of new observations at validated rows, on the scale of `_outputs`."""
         if self._posterior is None:
             raise ValueError(
-                "return_std=True is not available: the covariance of the parameters "
+                f"{asked_for} is not available: the covariance of the parameters "
                 f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
                 "would be too large a matrix, or the fit has not ended yet."
             )
         with single_threaded_blas():
-            variance = self._posterior.variance(canonical(X))
-        std = np.sqrt(variance)
-        if self.target_transform_ == "log":
-            std = log_normal_deviation(y.reshape(std.shape), variance)
-        std = finite(std, f.dtype)
-        std = std[:, 0] if self._one_output else std
-        return place.moved_here(y), place.moved_here(std)
+            variance: Array = self._posterior.variance(canonical(X))
+        return variance
+
+    def _as_passed(self, values: Array) -> Array:
+        """Without the axis of outputs if y had none."""
+        return values[:, 0] if self._one_output else values
 
     def hidden_activations(self, X: Any) -> Any:
         """Soft memberships of the hidden units, ``softmax(A1 x)``.

@@ -63,6 +63,13 @@ class Fitted:
         )
         return mean, std
 
+    def interval(self, rows: Any, output: int, level: float) -> tuple[Array, Array]:
+        """Ends of the interval of one output, in float64."""
+        ends = self.model.predict_interval(self.features(rows), level)
+        ends = ends if ends.ndim == 2 else ends[:, output]
+        lower, upper = np.asarray(ends, np.float64).T
+        return lower, upper
+
     def check_output(self, output: Any) -> int:
         """The index of the output to show."""
         n_outputs = len(self.model.output_coef_)

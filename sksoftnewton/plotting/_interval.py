@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scipy.stats import norm
-
 from sksoftnewton.plotting._base import BLUE, Display
 from sksoftnewton.plotting._data import Array, Columns, Fitted
 
@@ -102,7 +100,7 @@ class PredictionIntervalDisplay(Display):
         output : int, default=None
             Which of several outputs is shown; not needed for one.
         level : float, default=0.95
-            Probability of the interval, whose ends are normal quantiles.
+            Probability of the interval.
         grid_resolution : int, default=200
         ax : matplotlib Axes, default=None
             None: a new figure.
@@ -118,8 +116,9 @@ class PredictionIntervalDisplay(Display):
         columns = Columns(X, fitted.names)
         index = columns.index(feature)
         grid = columns.grid(index, grid_resolution)
-        mean, std = fitted.mean_and_std(columns.rows({index: grid}), output)
-        half = norm.ppf((1 + level) / 2) * std
+        rows = columns.rows({index: grid})
+        mean, _ = fitted.mean_and_std(rows, output)
+        lower, upper = fitted.interval(rows, output, level)
         data = None
         if y is not None:
             data = (columns.numbers(index), fitted.targets(X, y, output))
@@ -127,8 +126,8 @@ class PredictionIntervalDisplay(Display):
         display = cls(
             grid=grid,
             prediction=mean,
-            lower=mean - half,
-            upper=mean + half,
+            lower=lower,
+            upper=upper,
             level=level,
             data=data,
             xlabel=columns.name(index) + columns.others(1),
