@@ -81,7 +81,7 @@ class Attention:
         self.n, self.d = A1.shape
         # Multiply-adds of the four matrix products of one value and gradient.
         entries = n_stored(A1) + (self.n if A2 is None else n_stored(A2))
-        self.gradient_work = 2.0 * entries
+        self.gradient_work = 2.0 * max(entries, 1)
         self._b_norm = float(np.linalg.norm(b))
         self._latest: tuple[Array, Forward] | None = None
 
@@ -156,9 +156,11 @@ class Attention:
         return check_vector(given, name, self.d, "the number of columns of A1 is")
 
     def finite_gradient(self, x: Array, name: str) -> Array:
-        """∇L(x); a ValueError where L or ∇L overflows at the user's point x."""
+        """∇L(x); a ValueError where L or |∇L|² overflows at the user's point x."""
         value, gradient = self.value_and_gradient(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = value + gradient @ gradient
+        if not np.isfinite(squares):
             raise ValueError(
                 f"L overflows at {name}: its value is {value}, the largest entry of "
                 f"its gradient {np.abs(gradient).max()}."
