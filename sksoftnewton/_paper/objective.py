@@ -81,7 +81,7 @@ class Attention:
         self.n, self.d = A1.shape
         # Multiply-adds of the four matrix products of one value and gradient.
         entries = n_stored(A1) + (self.n if A2 is None else n_stored(A2))
-        self.gradient_work = 2.0 * entries
+        self.gradient_work = 2.0 * max(entries, 1)
         self._b_norm = float(np.linalg.norm(b))
         self._latest: tuple[Array, Forward] | None = None
 
@@ -92,11 +92,23 @@ class Attention:
         return float(8 * eps * size)
 
     def gradient_resolution(self, x: Array) -> float:
-        """Rounding error of |∇L|: ε times the sum of its terms without their signs."""
+        """Rounding error of |∇L|, in two parts of 8 ε.
+
+        The sum of the terms of ∇L without their signs; and, where b is nearly reached,
+        what the residuals c = h(u) − b have lost: |h(u)| + |b| + h'(u) |A2| f, with
+        signs as random as rounding's, on its way through Jᵀ.
+        """
         at = self.forward(x)
         q = self.pulled(at)
-        size = at.f * (np.abs(q) + abs(at.f @ q)) + self.w2 * np.abs(at.z)
-        return float(8 * np.finfo(np.float64).eps * (self._row_norms @ size))
+        terms = at.f * (np.abs(q) + abs(at.f @ q)) + self.w2 * np.abs(at.z)
+        slope = self.activation.d1(at.u)
+        spread = at.f if self.A2 is None else abs(self.A2) @ at.f
+        lost = np.abs(at.c + self.b) + np.abs(self.b) + slope * spread
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], len(lost))
+        q = self.apply_A2_transposed(signs * slope * lost)
+        through = self.A1.T @ (at.f * (q - at.f @ q))
+        size = self._row_norms @ terms + np.linalg.norm(through)
+        return float(8 * np.finfo(np.float64).eps * size)
 
     @cached_property
     def _row_norms(self) -> Array:
@@ -156,9 +168,11 @@ class Attention:
         return check_vector(given, name, self.d, "the number of columns of A1 is")
 
     def finite_gradient(self, x: Array, name: str) -> Array:
-        """∇L(x); a ValueError where L or ∇L overflows at the user's point x."""
+        """∇L(x); a ValueError where L or |∇L|² overflows at the user's point x."""
         value, gradient = self.value_and_gradient(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = value + gradient @ gradient
+        if not np.isfinite(squares):
             raise ValueError(
                 f"L overflows at {name}: its value is {value}, the largest entry of "
                 f"its gradient {np.abs(gradient).max()}."

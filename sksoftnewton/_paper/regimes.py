@@ -53,7 +53,7 @@ def gram_work(problem: Attention, rows: float) -> float:
         return float(dense / DENSE_SPEED)
     entries = np.diff(A1.indptr).astype(float)
     products = SPARSE_PRODUCT_COST * float(entries @ entries) * rows / n
-    return float(min(products, dense) / SPARSE_SPEED)
+    return max(float(min(products, dense) / SPARSE_SPEED), 1.0)
 
 
 def sketch_rows(problem: Attention) -> int:

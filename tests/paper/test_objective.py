@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,10 +10,17 @@ from numpy.testing import assert_allclose
 
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation
 from sksoftnewton._paper.curvature import Curvature
-from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.objective import Attention, check_problem
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 from tests.references import directional_derivative
-from tests.references_paper import SMOOTH, attention, random_problem
+from tests.references_mpmath import ExactProblem
+from tests.references_paper import (
+    SMOOTH,
+    attention,
+    matrices,
+    random_problem,
+    softmax,
+)
 
 FORMATS = [(sparse, A2) for sparse in (False, True) for A2 in ("dense", "csr")]
 
@@ -106,6 +114,23 @@ def test_resolution_covers_the_rounding_of_value_and_gradient():
     assert abs(value - value2) <= problem.resolution(value)
     error = np.linalg.norm(gradient - gradient2)
     assert error <= problem.gradient_resolution(x)
+
+
+@pytest.mark.parametrize("m", [1, 3])
+def test_resolution_of_the_gradient_where_b_is_reached(m):
+    """c cancels: its rounding error, not its size, is what the gradient is made of."""
+    rng = np.random.default_rng(12)
+    for _ in range(5):
+        A1, A2, x = *matrices(rng, 60, 3, m), rng.standard_normal(3)
+        b = A2 @ softmax(A1 @ x)
+        problem = check_problem(A1, A2, b, "identity", 0.0)
+        exact = ExactProblem(A1, A2, b, "identity", np.zeros(60))
+        gradient = problem.value_and_gradient(x)[1]
+        difference = exact.gradient(mp.matrix(x.tolist())) - mp.matrix(
+            gradient.tolist()
+        )
+        error = float(mp.norm(difference))
+        assert 0 < error <= problem.gradient_resolution(x) <= 1e-13
 
 
 @pytest.mark.parametrize("A2_form", ["identity", "csr"])
