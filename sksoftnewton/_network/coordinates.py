@@ -88,7 +88,8 @@ class Whitening:
 
     def __init__(self, moments: Array) -> None:
         values, vectors = range_of(moments)
-        self.map = (vectors / np.sqrt(values)).T
+        # Where every feature is constant, one coordinate is left that stays zero.
+        self.map = (vectors / np.sqrt(np.where(values > 0, values, 1.0))).T
         self._inverse = (vectors * np.sqrt(values)).T
 
     def coordinates(self, features: Array) -> Array:

@@ -102,7 +102,7 @@ class Problem:
         self.used: Index = np.arange(X.shape[1])
         X, Y, weight = _counted(X, Y, weight)
         self.features = Standardisation.of(X, weight)
-        moments = Standardisation.of(Y, weight)
+        moments = Standardisation.of(Y, weight, unseen=0.0)
         check_magnitudes(X, Y, self.features, moments.scale)
         self.units = Units.of(activation, Y, weight, moments)
         wide = _has_row_space(*X.shape[::-1])
