@@ -33,7 +33,7 @@ class RowSpace:
     def __init__(self, rows: Rows) -> None:
         kernel = rows.kernel
         # dpstrf keeps pivots above an absolute tolerance.
-        tolerance = RANK_TOLERANCE * max(float(kernel.diagonal().max()), 1.0)
+        tolerance = RANK_TOLERANCE * max(float(kernel.diagonal().max()), 0.0)
         factor, pivots, rank, _ = dpstrf(kernel, tol=tolerance, lower=1)
         rank = max(int(rank), 1)
         pivots = pivots - 1
