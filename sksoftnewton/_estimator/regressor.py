@@ -43,6 +43,7 @@ from sksoftnewton._estimator.results import (
     results,
     warn_of_failure,
 )
+from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
 from sksoftnewton._inference.widths import FIRST_ALPHA
@@ -239,6 +240,12 @@ class TwoLayerSoftmaxRegressor(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_format(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(without_format(state))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
