@@ -77,9 +77,9 @@ class Activation:
         lower, upper = self.target_range
         width = upper - lower if np.isfinite(upper) else 1.0
         if np.isfinite(lower):
-            y = np.maximum(y, lower + 0.01 * _positive(mean - lower, width))
+            y = np.maximum(y, lower + _margin(mean - lower, width, lower, y.dtype))
         if np.isfinite(upper):
-            y = np.minimum(y, upper - 0.01 * _positive(upper - mean, width))
+            y = np.minimum(y, upper - _margin(upper - mean, width, upper, y.dtype))
         inverse: Array = self.inverse(y)
         return inverse
 
@@ -90,17 +90,32 @@ class Activation:
         ----------
         inside, outside : float, positive
         """
+
+        def function(of: Function, factor: float) -> Function:
+            def scaled(u: Any) -> Any:
+                # In float64: float32 may not hold the scales.
+                u = np.asarray(u)
+                return (factor * of(inside * u.astype(np.float64))).astype(u.dtype)
+
+            return scaled
+
+        def inverse(y: Any) -> Any:
+            y = np.asarray(y)
+            return (self.inverse(outside * y.astype(np.float64)) / inside).astype(
+                y.dtype
+            )
+
         slope = inside / outside
         lower, upper = self.target_range
         first, second, third = self.turning_points
         return Activation(
             self.name,
             (lower / outside, upper / outside),
-            value=lambda u: self.value(inside * u) / outside,
-            d1=lambda u: slope * self.d1(inside * u),
-            d2=lambda u: slope * inside * self.d2(inside * u),
-            d3=lambda u: slope * inside * inside * self.d3(inside * u),
-            inverse=lambda y: self.inverse(outside * y) / inside,
+            value=function(self.value, 1 / outside),
+            d1=function(self.d1, slope),
+            d2=function(self.d2, slope * inside),
+            d3=function(self.d3, slope * inside * inside),
+            inverse=inverse,
             turning_points=(
                 tuple(point / inside for point in first),
                 tuple(point / inside for point in second),
@@ -130,8 +145,10 @@ class Activation:
         return smallest, largest
 
 
-def _positive(distance: Array, otherwise: float) -> Array:
-    return np.where(distance > 0, distance, otherwise)
+def _margin(distance: Array, width: float, end: float, dtype: Any) -> Array:
+    """1 % of the distance to an end of the range, or of its width; not lost in it."""
+    margin = 0.01 * np.where(distance > 0, distance, width)
+    return np.maximum(margin, 4 * float(np.finfo(dtype).eps) * abs(end))
 
 
 def _softplus_inverse(y: Array) -> Array:

@@ -16,7 +16,6 @@ from sksoftnewton._network.regimes import Sketch
 
 Array = NDArray[np.float64]
 
-LARGEST_ALPHA = 1e100
 # The sum of the weights counts as the number of rows.
 WEIGHT_RANGE = 1e-100, 1e100
 
@@ -96,11 +95,12 @@ def check_alpha(alpha: Any) -> tuple[float, float]:
     if (
         values is None
         or values.shape not in ((), (2,))
-        or not ((values >= 0) & (values <= LARGEST_ALPHA)).all()
+        or not (values >= 0).all()
+        or np.isinf(values).any()
     ):
         raise ValueError(
-            f"alpha must be a number from 0 to {LARGEST_ALPHA:g} or a pair of them, "
-            f"one a layer; got {alpha!r}."
+            "alpha must be a non-negative number or a pair of them, one a layer; "
+            f"got {alpha!r}."
         )
     first, second = np.broadcast_to(values, 2)
     return float(first), float(second)

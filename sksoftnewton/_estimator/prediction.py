@@ -37,10 +37,10 @@ def memberships(
         part = basis.transform(part)
         with np.errstate(over="ignore", invalid="ignore"):
             logits = np.asarray(part @ coef) + intercept
-        if not np.isfinite(logits).all():
-            far = np.flatnonzero(~np.isfinite(logits).all(axis=1))
-            logits[far] = _far_logits(part[far], coef, intercept)
-        out[start : start + PREDICT_ROWS] = softmax(logits.T).T
+            if not np.isfinite(logits).all():
+                far = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+                logits[far] = _far_logits(part[far], coef, intercept)
+            out[start : start + PREDICT_ROWS] = softmax(logits.T).T
     return out
 
 
@@ -53,8 +53,7 @@ def _far_logits(X: Any, coef: Array, intercept: Array) -> Array:
     size = np.abs(x).max(axis=1, keepdims=True)
     logits = (x / size) @ coef.astype(np.float64) + intercept / size
     logits -= logits.max(axis=1, keepdims=True)
-    with np.errstate(over="ignore"):
-        far: Array = (logits * size).astype(coef.dtype)
+    far: Array = (logits * size).astype(coef.dtype)
     return far
 
 

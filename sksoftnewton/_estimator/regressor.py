@@ -45,7 +45,13 @@ from sksoftnewton._estimator.prediction import (
     memberships,
     outputs,
 )
-from sksoftnewton._estimator.results import network_results, results, warn_of_failure
+from sksoftnewton._estimator.results import (
+    check_finite,
+    network_results,
+    results,
+    warn_of_failure,
+)
+from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
 from sksoftnewton._inference.widths import FIRST_ALPHA
@@ -249,6 +255,12 @@ class TwoLayerSoftmaxRegressor(
         self.random_state = random_state
         self.verbose = verbose
 
+    def __getstate__(self) -> dict[str, Any]:
+        return with_format(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(without_format(state))
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -310,6 +322,7 @@ class TwoLayerSoftmaxRegressor(
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
+            check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
@@ -443,13 +456,14 @@ class TwoLayerSoftmaxRegressor(
         return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
-        return validate_data(
-            self,
-            numeric_input(X, "X"),
-            reset=False,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+            return validate_data(
+                self,
+                numeric_input(X, "X"),
+                reset=False,
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+            )
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
@@ -468,15 +482,16 @@ class TwoLayerSoftmaxRegressor(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Any, Array, Array]:
         """X, y with a column for each output, and weights; sets what they determine."""
-        X, y = validate_data(
-            self,
-            numeric_input(X, "X"),
-            numeric_input(y, "y"),
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+            X, y = validate_data(
+                self,
+                numeric_input(X, "X"),
+                numeric_input(y, "y"),
+                accept_sparse="csr",
+                dtype=[np.float64, np.float32],
+                multi_output=True,
+                y_numeric=True,
+            )
         weight = _check_sample_weight(
             numeric_input(sample_weight, "sample_weight"),
             X,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from sksoftnewton._estimator.array_api import Place
+from sksoftnewton._estimator.array_api import Place, to_numpy
 from sksoftnewton._inference.monitor import HISTORY, columns, in_units
 from sksoftnewton._inference.noise import unit_variances
 from sksoftnewton._inference.posterior import Posterior
@@ -23,6 +23,8 @@ from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
 
 Array = NDArray[np.float64]
 Attributes = dict[str, Any]
+
+MAY_BE_INFINITE = ("log_evidence_", "effective_dof_", "width_path_")
 
 
 def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
@@ -105,6 +107,23 @@ def _evidence_results(run: Run, noise: str) -> Attributes:
 def _of_units(variance: Array, run: Run) -> Array:
     """The same variance for every unit, shape (n_outputs, n_hidden)."""
     return np.repeat(variance[:, None], run.network.n_hidden, axis=1)
+
+
+def check_finite(attributes: Attributes) -> None:
+    """Raise FloatingPointError for attributes that are no numbers, the last guard.
+
+    The evidence may be: it is −inf without a penalty and NaN where it is too large.
+    """
+    for name, value in attributes.items():
+        public = name.endswith("_") and name not in MAY_BE_INFINITE
+        columns_of = value.values() if isinstance(value, dict) else (value,)
+        for column in columns_of:
+            numbers = np.asarray(to_numpy(column)) if public else np.zeros(0)
+            if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+                raise FloatingPointError(
+                    f"{name} came out infinite or NaN. Please report it; "
+                    "other units of X and y, or a larger alpha, may avoid it."
+                )
 
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:

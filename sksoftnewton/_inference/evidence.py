@@ -220,7 +220,7 @@ def cholesky(matrix: Array) -> Any:
     of 1e-15, 1e-14, … of its largest entry that mends it.
     """
     lift = 0.0
-    largest = float(matrix.diagonal().max())
+    largest = float(matrix.diagonal().max()) or 1.0
     for exponent in range(-15, 1):
         factor, info = dpotrf(matrix + lift * np.eye(len(matrix)), lower=1, clean=1)
         if not info:

@@ -123,7 +123,10 @@ def support_of(run: Run) -> Array:
         coordinates = problem.coordinates_of_features()
         factor = factor @ coordinates
         inside = np.sum(coordinates**2, axis=0)
-    prior = (inside if problem.whitening else np.ones(len(inside))) / network.alpha[0]
+    free = (
+        np.where(inside > 0, inside, 1.0) if problem.whitening else np.ones_like(inside)
+    )
+    prior = free / network.alpha[0]
     factor = factor.transpose(2, 0, 1)
     spread = factor.transpose(0, 2, 1) @ factor  # (n_features, k, k)
     if posterior.dual:

@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 # Rows of g held at a time, times their length.
 BLOCK_ELEMENTS = 2**22
+# Stands for no penalty at all where the prior variance 1/α would be infinite.
+LEAST_ALPHA = 1e-100
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Posterior:
         step = max(16, BLOCK_ELEMENTS // self.factor.shape[1])
         for start in range(0, n, step):
             here = slice(start, start + step)
-            out[here] = self._block_variance(rows.block(here))
+            with np.errstate(over="ignore"):
+                out[here] = self._block_variance(rows.block(here))
         return out
 
     def _block_variance(self, block: Block) -> Array:
@@ -115,7 +118,8 @@ class Posterior:
             if self.ridge is not None:
                 quadratic = np.maximum(self.ridge**-1 @ g**2 - quadratic, 0.0)
             if outside.any():
-                quadratic += np.sum(a**2, axis=0) * outside / self.alpha
+                prior = outside / max(self.alpha, LEAST_ALPHA)
+                quadratic += np.sum(a**2, axis=0) * prior
             out[:, o] = np.exp(np.log(self.unit_noise[o]) @ f)
             out[:, o] += self.noise[o] * quadratic / self.total_weight
         return out

@@ -34,7 +34,7 @@ class RowSpace:
     def __init__(self, rows: Rows) -> None:
         kernel = rows.kernel
         # dpstrf keeps pivots above an absolute tolerance.
-        tolerance = RANK_TOLERANCE * max(float(kernel.diagonal().max()), 1.0)
+        tolerance = RANK_TOLERANCE * max(float(kernel.diagonal().max()), 0.0)
         factor, pivots, rank, _ = dpstrf(kernel, tol=tolerance, lower=1)
         rank = max(int(rank), 1)
         pivots = pivots - 1
@@ -89,7 +89,8 @@ class Whitening:
 
     def __init__(self, moments: Array) -> None:
         values, vectors = range_of(moments)
-        self.map = (vectors / np.sqrt(values)).T
+        # Where every feature is constant, one coordinate is left that stays zero.
+        self.map = (vectors / np.sqrt(np.where(values > 0, values, 1.0))).T
         self._inverse = (vectors * np.sqrt(values)).T
 
     def coordinates(self, features: Array) -> Array:

@@ -21,6 +21,9 @@ from sksoftnewton._rows.standardisation import Standardisation
 
 Array = NDArray[np.float64]
 
+# Range of positive penalties inside.
+SMALLEST, LARGEST = 1e-100, 1e100
+
 
 @dataclass(frozen=True)
 class Units:
@@ -103,9 +106,23 @@ class Units:
         return first * self.loss, second * self.second
 
     def alpha_inside(self, alpha: tuple[float, float]) -> tuple[float, float]:
-        """The penalties of F inside."""
+        """The penalties of F inside.
+
+        Raises
+        ------
+        ValueError
+            Where they are so large or small there that nothing can be computed.
+        """
         first, second = alpha
-        return first / self.loss, second / self.second
+        inside = first / self.loss, second / self.second
+        if not all(x == 0 or SMALLEST <= x <= LARGEST for x in inside):
+            raise ValueError(
+                f"alpha = {alpha} is too large or too small for targets of this size: "
+                f"with the {self.activation.name!r} activation its numbers have to be "
+                f"0 or between {SMALLEST:g} and {LARGEST:g} times "
+                f"{self.loss:.3g} and {self.second:.3g}."
+            )
+        return inside
 
 
 def _spread(Y: Array, weight: Array, moments: Standardisation) -> float:

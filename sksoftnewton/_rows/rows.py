@@ -383,5 +383,5 @@ def range_of(moments: Array) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh(moments)
     kept = values > RANK_TOLERANCE * max(float(values[-1]), 1.0)
     if not kept.any():  # every feature is constant
-        return np.ones(1), vectors[:, -1:]
+        return np.zeros(1), vectors[:, -1:]
     return values[kept], vectors[:, kept]

@@ -36,13 +36,13 @@ class Standardisation:
         return Standardisation(self.mean[columns], self.scale[columns])
 
     @classmethod
-    def of(cls, X: Any, weight: Array) -> Standardisation:
+    def of(cls, X: Any, weight: Array, *, unseen: float = UNSEEN) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
-        Or more, where they are so large that their rounding would look like values.
-
-        Columns of huge or tiny numbers are taken in units of a power of two near
-        their largest magnitude, which rounds nothing.
+        Constant is what varies by no more than a few units of the last digit;
+        ``unseen`` times that is the scale where it is above 1, so that rounding is no
+        feature. Columns of huge or tiny numbers are taken in units of a power of two
+        near their largest magnitude, which rounds nothing.
         """
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             mean, std = _moments(X, weight)
@@ -53,7 +53,7 @@ class Standardisation:
             inside = _moments(X, weight, extreme, unit)
             mean[extreme], std[extreme] = (moment * unit for moment in inside)
         rounding = 8 * np.finfo(X.dtype).eps * np.abs(mean)
-        constant = np.maximum(UNSEEN * rounding, 1.0)
+        constant = np.maximum(unseen * rounding, 1.0)
         return cls(mean, np.where(std <= rounding, constant, std))
 
     def within_reach(self, X: Any, columns: Index) -> Any:

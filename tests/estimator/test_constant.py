@@ -1,8 +1,11 @@
 """Data with nothing to learn from: constant features, constant targets, one row."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from tests.references import objective
@@ -33,9 +36,10 @@ def recomputed_loss(model, X, y, weight):
 @pytest.mark.parametrize("kind", [np.asarray, sp.csr_array])
 @pytest.mark.parametrize("n_features", [3, 40])
 @pytest.mark.parametrize("penalty", ["weights", "logits"])
+@pytest.mark.parametrize("max_iter", [1, 200])
 @pytest.mark.parametrize("rows", ["one", "equal", "nearly equal"])
 def test_the_loss_without_features_is_the_documented_one(
-    kind, n_features, penalty, rows
+    kind, n_features, penalty, rows, max_iter
 ):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(30, n_features)) + 100.0
@@ -52,8 +56,13 @@ def test_the_loss_without_features_is_the_documented_one(
         alpha=0.1,
         penalty=penalty,
         output_weights=[[-1.0, 0.5, 2.0]],
+        max_iter=max_iter,
         random_state=0,
-    ).fit(kind(X), y, weight)
+    )
+    with warnings.catch_warnings():
+        if max_iter == 1:
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(kind(X), y, weight)
     expected = recomputed_loss(model, X, y, weight)
     np.testing.assert_allclose(model.loss_, expected, rtol=1e-8)
     assert np.abs(model.hidden_coef_).max() < 1e3

@@ -1,5 +1,7 @@
 """Input that is no table of numbers: the error says where."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -61,6 +63,18 @@ def test_columns_of_arrays_are_named_by_number():
     dates = np.full((N, 2), np.datetime64("2020-01-01"))
     with pytest.raises(ValueError, match="dates or times in column 0"):
         model().fit(dates, numbers()[:, 0])
+
+
+def test_rows_of_different_lengths_are_left_to_scikit_learn():
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        model().fit([[1.0, 2.0], [3.0]], [0.0, 1.0])
+
+
+def test_objects_that_know_their_date_are_dates():
+    X = numbers().astype(object)
+    X[0, 1] = datetime.date(2020, 1, 1)
+    with pytest.raises(ValueError, match="dates or times in column 1"):
+        model().fit(X, numbers()[:, 0])
 
 
 def test_frames_of_numbers_in_other_guises_are_taken():

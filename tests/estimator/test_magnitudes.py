@@ -105,6 +105,16 @@ def test_no_finite_row_has_a_prediction_that_is_not(dtype, alpha):
     np.testing.assert_allclose(memberships, expected, atol=1e-6)
     predicted, std = fitted.predict(far, return_std=True)
     assert np.isfinite(predicted).all() and np.isfinite(std).all()
+    sparse = fitted.predict(sp.csr_array(far), return_std=True)
+    np.testing.assert_allclose(sparse[0], predicted, rtol=1e-6)
+    np.testing.assert_allclose(sparse[1], std, rtol=1e-5)
+
+
+def test_predictions_that_overflow_are_the_largest_number():
+    X, y = data()
+    fitted = model(output_activation="exp").fit(X, np.exp(y))
+    fitted.output_coef_ = np.full_like(fitted.output_coef_, 1e4)
+    np.testing.assert_array_equal(fitted.predict(X), np.finfo(np.float64).max)
 
 
 @pytest.mark.parametrize("offset", [1e5, 1e7, 1e8])

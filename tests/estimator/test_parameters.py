@@ -26,7 +26,7 @@ def model(**kwargs):
         ({"alpha": (1.0, np.nan)}, "alpha must be"),
         ({"alpha": ("a", "b")}, "alpha must be"),
         ({"alpha": [[1.0], [1.0, 2.0]]}, "alpha must be"),
-        ({"alpha": 1e160}, "alpha must be"),
+        ({"alpha": 1e160}, r"alpha = \(1e\+160, 1e\+160\) is too large"),
         ({"penalty": "l1"}, "'penalty' parameter"),
         ({"output_weights": np.ones((2, 3))}, r"\(n_outputs, n_hidden\) = \(2, 8\)"),
         ({"output_weights": np.full((2, 8), np.nan)}, "output_weights contains NaN"),
