@@ -153,6 +153,8 @@ def cross_validated(
             began = time.perf_counter()
             fit = clone(model).fit(_safe_indexing(X, train), y[train])
             seconds.append(time.perf_counter() - began)
+            if any("interrupted" in str(warning.message) for warning in caught):
+                raise KeyboardInterrupt  # which MLPRegressor has turned into a warning
             errors[test] = y[test] - fit.predict(_safe_indexing(X, test))
     texts = Counter(str(warning.message).partition("\n")[0] for warning in caught)
     return Scores(name, errors, float(np.mean(seconds))), texts

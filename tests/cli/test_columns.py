@@ -107,7 +107,7 @@ def test_days():
     parsed = column("1970-01-02", "2000-01-01", parse_dates=["c"])
     np.testing.assert_array_equal(as_days(parsed, "ISO8601"), [1, 10957])
     np.testing.assert_array_equal(as_days(column("02/01/1970"), "%d/%m/%Y"), [1])
-    zone = column("1970-01-02T00:00+06:00", "1970-01-02T00:00")
+    zone = column("1970-01-02T00:00+06:00", "1970-01-02T00:00Z")
     np.testing.assert_array_equal(as_days(zone, "ISO8601"), [0.75, 1])
     np.testing.assert_array_equal(as_days(column("", ""), "ISO8601"), [NAN, NAN])
 

@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -78,18 +79,39 @@ def test_what_is_not_installed_is_named(run, table, missing):
     assert missing in said(done) and done.stdout == b""
 
 
-def test_an_interrupt_takes_one_line(table):
-    command = [sys.executable, "-m", "sksoftnewton", table, "--target", "price"]
+def interrupted(path, *arguments, after, seconds=0.0):
+    """Exit code and errors of a run that is interrupted after a line with a word."""
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-m", "sksoftnewton", path, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=process_environment(PYTHONUNBUFFERED="1"),
     )
-    process.stdout.readline()
+    while after not in process.stdout.readline():
+        assert process.poll() is None
+    time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and errors == b"interrupted\n"
+    return process.returncode, errors
+
+
+def test_an_interrupt_takes_one_line(table):
+    found = interrupted(table, "--target", "price", after=b"80 rows")
+    assert found == (130, b"interrupted\n")
+
+
+def test_an_interrupt_is_not_left_to_the_models(tmp_path):
+    # MLPRegressor takes it as the end of its iterations; the next fold would follow.
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30_000, 6)), columns=list("abcdey"))
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    found = interrupted(
+        tmp_path / "t.csv",
+        *("--target", "y", "--models", "perceptron"),
+        after=b"RMSE",
+        seconds=0.7,
+    )
+    assert found == (130, b"interrupted\n")
 
 
 def test_a_closed_pipe_is_silent(table):

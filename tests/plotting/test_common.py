@@ -17,7 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton.plotting import (
@@ -248,6 +248,21 @@ def test_axes_of_a_pipeline_are_the_columns_of_its_data(mixed, library):
     display = MembershipDisplay.from_estimator(pipeline, data, 0, grid_resolution=20)
     expected = pipeline[-1].hidden_activations(pipeline[:-1].transform(rows))
     np.testing.assert_allclose(display.memberships, expected)
+
+
+def codes(frame):
+    return frame.assign(kind=frame["kind"].cat.codes)
+
+
+def test_categories_of_pandas_stay_categories():
+    kind = pd.Categorical(np.where(X[:, 1] > 0, "v", "u"), categories=["v", "u", "w"])
+    frame = pd.DataFrame({"size": X[:, 0], "kind": kind})
+    model = TwoLayerSoftmaxRegressor(n_hidden=2, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(codes), model).fit(frame, Y)
+    display = PredictionIntervalDisplay.from_estimator(pipeline, frame)
+    most = frame["kind"].cat.codes.mode()[0]
+    rows = pd.DataFrame({"size": display.grid, "kind": most})
+    np.testing.assert_allclose(display.prediction, model.predict(rows))
 
 
 def test_columns_without_a_range_to_draw_over(mixed):

@@ -20,6 +20,12 @@ def test_residuals_against_predictions(display, model):
     np.testing.assert_allclose(points(display.residuals_), [mean, Y - mean])
 
 
+def test_panels_have_axes_of_their_own(display):
+    assert display.ax_[2].get_xlim() == (0, 1)
+    assert display.ax_[0].get_xlim()[0] < display.prediction.min()
+    assert display.ax_[0].get_xlim()[1] > display.prediction.max()
+
+
 def test_quantiles_of_standardised_residuals(display, model):
     mean, std = model.predict(X, return_std=True)
     theoretical, found = points(display.quantiles_)
