@@ -118,8 +118,24 @@ def check_weights(weight: Array) -> None:
         )
 
 
-def check_targets(Y: Array, activation: Activation) -> None:
-    """Raise ValueError unless all targets lie in the closed range of h."""
+def check_targets(Y: Array, activation: Activation, transform: str) -> None:
+    """Raise ValueError unless all targets lie in the closed range of h.
+
+    And unless they are positive where their logarithms are asked for.
+    """
+    if transform == "log":
+        if activation.name != "identity":
+            raise ValueError(
+                'target_transform="log" goes with output_activation="identity" only; '
+                f"got {activation.name!r}."
+            )
+        outside = np.argwhere(Y <= 0)
+        if len(outside):
+            place = tuple(int(i) for i in outside[0])
+            raise ValueError(
+                'target_transform="log" needs positive targets, but '
+                f"y[{', '.join(map(str, place))}] = {Y[place]:g}."
+            )
     lower, upper = activation.target_range
     outside = np.argwhere((lower > Y) | (upper < Y))
     if len(outside):

@@ -29,6 +29,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.inputs import numeric_input
+from sksoftnewton._estimator.messages import warn_of_failure, warn_of_outliers
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
@@ -49,7 +50,6 @@ from sksoftnewton._estimator.results import (
     check_finite,
     network_results,
     results,
-    warn_of_failure,
 )
 from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._inference.monitor import Monitor
@@ -75,8 +75,9 @@ class TwoLayerSoftmaxRegressor(
     Predicts ``h(A2 softmax(A1 x))``: the first layer divides the feature space
     softly among its hidden units, the second gives each unit an output value.
     Features and targets are standardised internally, so data need no scaling.
-    By default the Bayesian evidence chooses width, regularisation and the features
-    that matter, and `predict` can say how sure it is.
+    By default the Bayesian evidence chooses width, regularisation, the features
+    that matter and the scales of features and targets, errors on rows left out guard
+    its choices, and predictions say how sure they are.
 
     Parameters
     ----------
@@ -94,6 +95,23 @@ class TwoLayerSoftmaxRegressor(
     penalty : {"weights", "logits"}, default="weights"
         What the first penalty is put on: the weights of the first layer, or its
         outputs A1 x averaged over the training rows.
+    basis : {"linear", "ramps", "auto"}, default="auto"
+        What a feature x enters as: itself, or also piecewise-linear ramps
+        clip((x − b) / (b' − b), 0, 1) between quantiles b < b' of it, so that every
+        logit is a sum of continuous, piecewise-linear functions of single features.
+        "auto": ramps with 3, 7, 15 or 31 inner knots a feature, and at most 100
+        columns, where they raise the evidence and lower the error on rows left out;
+        never for a given ``alpha``, sparse data, more features than rows, or
+        ``penalty="logits"``.
+    target_transform : {"identity", "log", "auto"}, default="auto"
+        The scale of the targets. "log": their logarithms are fitted, and predictions
+        are conditional means of y. "auto": logarithms compete where there is one
+        positive target whose values differ by a factor of three or more, h is the
+        identity and ``alpha`` is not given. A shift of y therefore matters.
+    noise : {"constant", "auto"}, default="auto"
+        "auto": each hidden unit has a noise variance of its own where the likelihood
+        of residuals of rows left out asks for it. It changes standard deviations and
+        intervals, not predictions.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
@@ -125,19 +143,29 @@ class TwoLayerSoftmaxRegressor(
     n_jobs : int, default=None
         Threads over blocks of rows. No result depends on it.
     random_state : int, RandomState instance or None, default=None
-        Determines the random starts, the rows of sketches and of samples, and the
-        10,000 rows on which starts, width and alpha are chosen where there are more.
+        Determines the random starts, and with more than 2,048 observations the rows
+        of sketches and samples: four fifths of the rows, but at most 10,000, on which
+        everything is chosen, and as many others to compare errors on.
     verbose : bool, default=False
         Print one line per iteration.
 
     Attributes
     ----------
-    hidden_coef_ : ndarray of shape (n_hidden_, n_features_in_)
-        Weights of the first layer, A1.
+    hidden_coef_ : ndarray of shape (n_hidden_, n_columns)
+        Weights of the first layer, A1, for the columns of ``basis_.transform(X)``: the
+        n_features_in_ features themselves where it is linear.
+    basis_ : object
+        The map of the features: ``transform(X)``, ``get_feature_names_out()``, and
+        ``knots_``, a list with an array for each feature, empty without ramps.
     hidden_intercept_ : ndarray of shape (n_hidden_,)
         Intercepts of the first layer.
     output_coef_ : ndarray of shape (n_outputs, n_hidden_)
-        Weights of the second layer, A2, in the units of y.
+        Weights of the second layer, A2, in the units of y, or of its logarithm.
+    target_transform_ : {"identity", "log"}
+        The scale that was fitted.
+    smearing_ : ndarray of shape (n_outputs,)
+        Mean of the exponentials of the residuals, which predictions are multiplied
+        with on the scale of logarithms; else one.
     n_hidden_ : int
         Number of hidden units.
     support_ : ndarray of bool of shape (n_features_in_,)
@@ -147,7 +175,10 @@ class TwoLayerSoftmaxRegressor(
         The two penalties in use.
     noise_variance_ : ndarray of shape (n_outputs,)
         Variance of y about the prediction, with the parameters spent on the fit
-        accounted for, in the units of y squared.
+        accounted for, in the units of y squared; that of log y on that scale.
+    unit_noise_variance_ : ndarray of shape (n_outputs, n_hidden_)
+        The same for each hidden unit. The noise at x has the logarithm
+        Σ_j f_j(x) log σ_j², with the memberships f.
     log_evidence_ : float
         Log marginal likelihood of the standardised targets (Laplace's
         approximation); −inf for a zero penalty, NaN for a model too large for it.
@@ -155,13 +186,14 @@ class TwoLayerSoftmaxRegressor(
         Number of parameters that the data determine.
     width_path_ : dict of ndarrays
         One entry per width, start and set of features that was tried:
-        ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
-        features", "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
+        ``target_transform``, ``n_features``, ``n_columns``, ``n_hidden``, ``start``
+        ("random", "grown", "split", "fewer features", "ramps" from fewer columns,
+        "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
         ``log_prior`` (of width and features; the sum of both decides),
         ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
         width, or features left out for good).
     loss_ : float
-        Final value of the objective F.
+        Final value of the objective F, of logarithms where these were fitted.
     loss_curve_ : list of float
         F, at the penalties of the moment, after each iteration that used all rows.
     history_ : dict of ndarrays
@@ -180,7 +212,7 @@ class TwoLayerSoftmaxRegressor(
 
     Notes
     -----
-    With weights ω, standardised first layer A1s (weights times the columns'
+    With weights ω, standardised first layer A1s (weights times the basis columns'
     standard deviations, intercepts c at the columns' means) and standardised
     second layer A2s, the objective is
 
@@ -328,6 +360,8 @@ class TwoLayerSoftmaxRegressor(
         self.__dict__.update(_of_the_data(checked), **fitted)
         tasks.end_fit()
         warn_of_failure(run, self.max_iter)
+        if not run.problem.log:
+            warn_of_outliers(Y, weight)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -503,7 +537,7 @@ class TwoLayerSoftmaxRegressor(
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)
         Y = np.asarray(y, dtype=np.float64)
-        check_targets(Y, get_activation(self.output_activation))
+        check_targets(Y, get_activation(self.output_activation), self.target_transform)
         self._one_output = Y.ndim == 1
         return X, Y.reshape(len(Y), -1), weight
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._estimator.array_api import Place, to_numpy
 from sksoftnewton._inference.monitor import HISTORY, columns, in_units
@@ -19,7 +17,6 @@ from sksoftnewton._inference.validation import smearing
 from sksoftnewton._network.coordinates import Coordinates
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
-from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
 
 Array = NDArray[np.float64]
 Attributes = dict[str, Any]
@@ -137,24 +134,3 @@ def _progress_results(run: Run, n_rows: int) -> Attributes:
         "n_iter_": len(run.history),
         "status_": run.status,
     }
-
-
-def warn_of_failure(run: Run, max_iter: int) -> None:
-    """Warn of a fit that ended by itself before it converged."""
-    last = in_units(run.history[-1], run.problem.units.loss)
-    loss = run.value * run.problem.units.loss
-    where = f"(loss {loss:.3e}, gradient norm {last['gradient_norm']:.1e})"
-    if run.status == MAX_ITER:
-        message = (
-            f"Stopped at max_iter={max_iter} while the objective was still falling "
-            f"{where}. A larger max_iter, tol or alpha lets the fit converge."
-        )
-    elif run.status == NO_PROGRESS:
-        message = (
-            f"Stopped after {len(run.history)} iterations because no step lowers the "
-            f"objective any more {where}. A larger alpha makes the problem better "
-            "conditioned."
-        )
-    else:
-        return
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)
