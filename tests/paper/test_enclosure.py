@@ -59,3 +59,23 @@ def test_logits_that_rounding_hides_give_no_numbers():
     with np.errstate(over="ignore", invalid="ignore"):
         errors = Enclosure(attention(dense), 1e17 * x).hessian_errors()
     assert not (errors < 1e10).any()
+
+
+@pytest.mark.parametrize("form", ["dense", "identity"])
+def test_an_offset_of_all_logits_costs_digits(form):
+    """Softmax does not see it, but the computed logits have lost their last digits."""
+    rng = np.random.default_rng(2)
+    for _ in range(10):
+        dense, x = hostile(rng, "identity", None if form == "identity" else 2)
+        A1 = dense.A1.copy()
+        A1[:, 0], x[0] = 1 + 1e-8 * rng.random(15), 1e8
+        dense = DenseProblem(A1, dense.A2, dense.b, "identity", np.zeros(15))
+        at = Enclosure(problem := attention(dense, A2=form), x)
+        exact = ExactProblem(A1, dense.A2, dense.b, "identity", dense.w)
+        point = mp.matrix(x.tolist())
+        assert_within(exact.at(list(exact.A1 * point))[0], at.f.middle, at.f.radius)
+        assert_within(exact.gradient(point), at.gradient.middle, at.gradient.radius)
+        c = at.hessian_errors()
+        assert_within(
+            exact.hessian(point), Curvature(problem, x).hessian(), np.outer(c, c)
+        )

@@ -61,3 +61,15 @@ def test_ranges_contain_what_60_digits_say(h):
         inside = [a <= e <= b for a, e, b in zip(lower, exact, upper, strict=True)]
         assert all(inside)
         assert (upper - lower <= 1e-13 * (1 + np.abs(upper))).all()
+
+
+def test_bounds_at_a_point_are_rounded_up():
+    """For h = id, φ' = u − b exactly."""
+    rng = np.random.default_rng(3)
+    u, b = rng.standard_normal((2, 200)) * 10.0 ** rng.uniform(-5, 5, (2, 200))
+    bounds = output_derivatives(get_activation("identity"), b, u, u)
+    exact = [
+        abs(mp.mpf(p) - mp.mpf(q)) for p, q in zip(u.tolist(), b.tolist(), strict=True)
+    ]
+    assert all(e <= bound for e, bound in zip(exact, bounds.first, strict=True))
+    assert_allclose(bounds.first, np.abs(u - b), rtol=1e-14)

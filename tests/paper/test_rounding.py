@@ -80,3 +80,12 @@ def test_bounds_of_scalars():
     assert up(value, 1000) - down(value, 1000) < 1e-8
     assert up(0.0) > 0 == down(0.0) == down(-1.0)
     assert np.isnan(up(np.nan)) and np.isnan(down(np.nan))
+
+
+def test_a_sum_that_cancels():
+    rng = np.random.default_rng(2)
+    for _ in range(20):
+        terms = rng.standard_normal(2000)
+        terms = rng.permutation(np.concatenate([terms, -terms, [1e-12]]))
+        total = Ball.exact(terms).sum()
+        assert_contains(total, [exact_sum(terms)], 1e-9)
