@@ -38,16 +38,13 @@ def centred(scaled: Any, shift: Array) -> tuple[Any, Array]:
     here = (np.abs(shift) > FAR) & (2 * stored >= n)
     if not here.any():
         return scaled, shift
-    others = scaled.copy()
-    others.data[here[others.indices]] = 0.0
-    columns = np.flatnonzero(here)
-    values = scaled[:, columns].toarray() - shift[columns]
-    entries = sp.csr_array(
-        (
-            values.ravel(),
-            np.tile(columns, n),
-            np.arange(0, values.size + 1, len(columns)),
-        ),
-        shape=scaled.shape,
-    )
-    return others + entries, np.where(here, 0.0, shift)
+    there = scaled.indices, scaled.indptr
+    data = scaled.data - np.where(here, shift, 0.0)[scaled.indices]
+    moved = sp.csr_array((data, *there), shape=scaled.shape)
+    columns = np.flatnonzero(here & (stored < n))
+    pattern = sp.csr_array((np.ones(scaled.nnz, bool), *there), shape=scaled.shape)
+    rows, which = np.nonzero(~pattern[:, columns].toarray())
+    if len(rows):  # the entries that are not stored are minus the mean from now on
+        absent = -shift[columns][which], (rows, columns[which])
+        moved = moved + sp.csr_array(absent, shape=scaled.shape)
+    return moved, np.where(here, 0.0, shift)
