@@ -58,7 +58,7 @@ def warn_of_outliers(Y: Array, weight: Array) -> None:
         n_needed = 1 + int(
             np.searchsorted(np.cumsum(squares[largest]), squares.sum() / 2)
         )
-        if half == 0 or n_needed > most:
+        if squares.sum() == 0 or n_needed > most:
             continue
         which = ", ".join(str(row) for row in np.sort(largest[:n_needed])[:10])
         output = f" of output {o}" if Y.shape[1] > 1 else ""
