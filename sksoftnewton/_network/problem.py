@@ -115,10 +115,13 @@ class Problem:
             )
         single = (
             not wide
+            and not self.units.steep
             and penalty == "weights"
             and single_precision(X, targets, weight, self.features)
         )
         dtype = np.float32 if single else X.dtype
+        if self.units.steep:
+            dtype = np.float64
         rows = Rows(X, targets, weight, self.features, dtype=dtype, n_threads=n_threads)
         self._use(rows, wide)
 
