@@ -21,6 +21,7 @@ from sksoftnewton._rows.standardisation import Standardisation
 
 Array = NDArray[np.float64]
 
+STEEP = 1e6
 # Range of positive penalties inside.
 SMALLEST, LARGEST = 1e-100, 1e100
 
@@ -64,6 +65,12 @@ class Units:
             outside**2,
             (outside / inside) ** 2,
         )
+
+    @property
+    def steep(self) -> bool:
+        """Whether h has slopes inside whose squares may not fit into float32."""
+        inside, outside = self.activation.scales
+        return inside > STEEP * outside
 
     @classmethod
     def of_logarithms(cls, logarithms: Array, weight: Array, plain: Units) -> Units:
