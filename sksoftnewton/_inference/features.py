@@ -49,8 +49,16 @@ class FeatureSelection:
             with self.widths.settings.monitor.task("fewer features"):
                 best = self._pruned(best)
         if best.problem.n_features < run.problem.n_features:
-            best = max(best, self.widths.best(best.problem), key=_score)
+            best = self._better(self.widths.best(best.problem), best)
         return best
+
+    def _better(self, run: Run, best: Run) -> Run:
+        """The one of the higher score, unless errors speak against its more units."""
+        if run.score <= best.score:
+            return best
+        wider = run.network.n_hidden > best.network.n_hidden
+        rejected = wider and not self.widths.validation.speaks_for(run, best)
+        return best if rejected else run
 
     def _halved(self, run: Run) -> Run:
         """The best set of half the features, a quarter, …, whatever lies between.
@@ -67,7 +75,7 @@ class FeatureSelection:
             order = np.argsort(np.sum(A1[:, :-1] ** 2, axis=0), kind="stable")
             problem = run.problem.with_features(np.sort(order[len(order) // 2 :]))
             run = self.widths.best_start(problem, k)
-            best = max(best, run, key=_score)
+            best = self._better(run, best)
         return best
 
     def _pruned(self, run: Run) -> Run:
@@ -99,10 +107,6 @@ class FeatureSelection:
             fewer, "fewer features", seconds, fewer.score > run.score
         )
         return fewer
-
-
-def _score(run: Run) -> float:
-    return run.score
 
 
 def support_of(run: Run) -> Array:

@@ -65,12 +65,13 @@ class Validation:
     def squared_errors(self, run: Run) -> Array:
         """Of every row, summed over the outputs, on the scale of standardised y."""
         problem, errors = self._problem(run), self._errors(run)
-        if problem.log:
-            with np.errstate(over="ignore"):
+        with np.errstate(over="ignore"):
+            if problem.log:
                 factor = smearing(run.problem, run.network, run.theta)
+                factor = np.minimum(factor, np.finfo(np.float64).max)
                 targets = problem.rows.targets
                 errors = problem.units.errors_of_unlogged(targets, errors, factor)
-        squares: Array = np.sum(errors**2, axis=1)
+            squares: Array = np.sum(errors**2, axis=1)
         return np.minimum(squares, np.finfo(np.float64).max ** 0.25)
 
     def _problem(self, run: Run) -> Problem:

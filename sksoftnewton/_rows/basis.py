@@ -88,13 +88,23 @@ class Basis:
 
         Returns
         -------
-        ndarray of shape (n, n_columns), in the dtype of X; X itself without ramps
+        ndarray of shape (n, n_columns), in the dtype of X or, if that is no floating
+        one, in float64; X itself without ramps
+
+        Raises
+        ------
+        ValueError
+            For another number of features.
         """
         if self.is_linear:
             return X
         if not sp.issparse(X):
             X = np.asarray(X)
-        out = np.empty((self.n_columns, X.shape[0]), dtype=X.dtype).T
+        if X.ndim != 2 or X.shape[1] != len(self.knots_):
+            found = f"{X.shape[1]} features" if X.ndim == 2 else f"shape {X.shape}"
+            raise ValueError(f"X has {found}, but the basis has {len(self.knots_)}.")
+        dtype = X.dtype if X.dtype.kind == "f" else np.float64
+        out = np.empty((self.n_columns, X.shape[0]), dtype=dtype).T
         for start in range(0, X.shape[0], MAPPED_ROWS):
             part = X[start : start + MAPPED_ROWS]
             part = part.toarray() if sp.issparse(part) else part
@@ -107,8 +117,9 @@ class Basis:
             out[start] = x
             for t in range(1, len(edges)):
                 ramp = out[start + t]
-                np.subtract(x, edges[t - 1], out=ramp, casting="same_kind")
-                ramp /= edges[t] - edges[t - 1]
+                with np.errstate(over="ignore"):  # of rows far beyond the ramp
+                    np.subtract(x, edges[t - 1], out=ramp, casting="same_kind")
+                    ramp /= edges[t] - edges[t - 1]
                 np.clip(ramp, 0, 1, out=ramp)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -122,9 +133,19 @@ class Basis:
         Returns
         -------
         ndarray of str
+
+        Raises
+        ------
+        ValueError
+            For another number of names.
         """
         if input_features is None:
             input_features = [f"x{j}" for j in range(len(self.knots_))]
+        if len(input_features) != len(self.knots_):
+            raise ValueError(
+                f"{len(input_features)} names were given for {len(self.knots_)} "
+                "features."
+            )
         names = []
         for name, edges in zip(input_features, self.knots_, strict=True):
             names.append(str(name))

@@ -97,3 +97,110 @@ def test_no_start_is_worse_than_a_constant(activation):
     for seed in range(20):
         theta = problem.random_start(network, np.random.default_rng(seed))
         assert network.value(theta) < 0.5 * (1 + 1e-3)  # half the variance inside
+
+
+# -- logarithms of targets ----------------------------------------------------------
+
+
+def log_problem(n_outputs=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(40, 3))
+    Y = np.exp(rng.normal(size=(40, n_outputs)) + [2.0, -5.0][:n_outputs])
+    weight = rng.uniform(0.5, 2.0, 40)
+    problem = Problem(
+        X,
+        Y,
+        weight,
+        activation=get_activation("identity"),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    return problem, Y, weight
+
+
+def moments(values, weight):
+    mean = np.average(values, axis=0, weights=weight)
+    return mean, np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weight))
+
+
+def test_logarithms_are_standardised_by_their_own_moments():
+    problem, Y, weight = log_problem()
+    logs = problem.on_log_scale()
+    mean, scale = moments(np.log(Y), weight)
+    np.testing.assert_allclose(logs.rows.targets, (np.log(Y) - mean) / scale)
+    assert logs.log and not problem.log
+    np.testing.assert_allclose(logs.units.targets.scale, scale)
+    np.testing.assert_allclose(logs.output_precision, 0.25)
+    network = logs.network(3, (1e-3, 1e-3))
+    theta = np.random.default_rng(1).normal(size=network.n_params)
+    layers = logs.layers(network, theta)
+    assert layers.log
+    _, A2 = network.layers(theta)
+    np.testing.assert_allclose(layers.output_coef, A2 * scale[:, None] + mean[:, None])
+
+
+def test_densities_of_logarithms_are_made_those_of_standardised_targets():
+    """By the numeric derivative of the way from standardised y to its logarithm."""
+    problem, Y, weight = log_problem()
+    logs = problem.on_log_scale()
+    mean, scale = moments(Y, weight)
+    log_mean, log_scale = moments(np.log(Y), weight)
+
+    def logarithm(standardised):
+        return (np.log(standardised * scale + mean) - log_mean) / log_scale
+
+    there, step = (Y - mean) / scale, 1e-5 * Y / scale
+    slope = (logarithm(there + step) - logarithm(there - step)) / (2 * step)
+    expected = np.sum(weight @ np.log(slope))
+    found = logs.units.log_jacobian(logs.rows.targets, logs.rows.weight)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    assert problem.units.log_jacobian(problem.rows.targets, weight) == 0
+    # Of some rows it is their share of the sum.
+    some = logs.on(np.arange(10))
+    expected = np.sum(weight[:10] @ np.log(slope[:10]))
+    found = some.units.log_jacobian(some.rows.targets, some.rows.weight)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+def test_errors_of_logarithms_on_the_scale_of_the_targets():
+    problem, Y, weight = log_problem()
+    logs = problem.on_log_scale()
+    _, log_scale = moments(np.log(Y), weight)
+    errors = np.random.default_rng(2).normal(size=Y.shape)
+    factor = np.array([1.2, 0.9])
+    predicted = np.exp(np.log(Y) + errors * log_scale) * factor
+    found = logs.units.errors_of_unlogged(logs.rows.targets, errors, factor)
+    np.testing.assert_allclose(found, (predicted - Y) / moments(Y, weight)[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda Y: Y, True),
+        (lambda Y: Y - Y.min(), False),  # zero is not positive
+        (lambda Y: 1 + Y / Y.max(), False),  # a logarithm is nearly linear there
+        (lambda Y: np.hstack([Y, Y]), False),
+        (lambda Y: 1e-3 * Y, True),
+    ],
+)
+def test_logarithms_compete_where_they_are_another_scale(change, expected):
+    _, Y, _ = log_problem(n_outputs=1)
+    assert problem_with(change(Y)).may_be_logs is expected
+
+
+def test_logarithms_do_not_compete_with_other_activations():
+    _, Y, _ = log_problem(n_outputs=1)
+    assert not problem_with(Y, "softplus").may_be_logs
+
+
+def problem_with(Y, activation="identity"):
+    return Problem(
+        np.random.default_rng(0).normal(size=(len(Y), 2)),
+        Y,
+        np.ones(len(Y)),
+        activation=get_activation(activation),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
