@@ -257,10 +257,12 @@ class Rows:
 
     @cached_property
     def target_variance(self) -> float:
-        """Weighted mean of |target − mean|²; 1 where all are equal."""
+        """Weighted mean of |target − mean|²; 1 where all are equal but for rounding."""
         mean = self.weight @ self.targets / self.total_weight
         squares = np.sum((self.targets - mean) ** 2, axis=1)
-        return float(self.weight @ squares) / self.total_weight or 1.0
+        variance = float(self.weight @ squares) / self.total_weight
+        rounding = 8 * float(np.finfo(np.float64).eps)
+        return variance if variance > rounding**2 * self.mean_square else 1.0
 
     @cached_property
     def second_moments(self) -> Array:
