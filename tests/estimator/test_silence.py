@@ -96,6 +96,13 @@ def test_no_warning_and_no_infinity(case, kind):
     finite_everywhere(fit(kind(X), y, **kwargs), X)
 
 
+def test_the_rounding_of_constant_targets_is_no_variance():
+    # Neither 0.3 nor its mean of forty has few digits.
+    model = fit(normal(40, 2), np.full(40, 0.3), output_activation="sigmoid")
+    assert model.noise_variance_[0] > 1e-12
+    assert np.abs(model.predict(normal(40, 2)) - 0.3).max() < 1e-3
+
+
 def test_targets_beyond_the_scales_of_float32_are_computed_in_float64():
     X = normal(100, 2).astype(np.float32)
     y = 1e-25 * np.exp(X[:, 0].astype(float))
