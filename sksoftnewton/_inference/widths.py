@@ -22,12 +22,12 @@ FEW = 0.1
 SCREENED_STARTS = 3
 ALWAYS_TRIED = 4
 # A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row (20
-# where a network is only trained further on more columns, 10 where it is divided and
+# where a network is only trained further on more columns, 12 where it is divided and
 # rows are many), cost
 # no more than a perceptron's 200 epochs of 3 products with 100 units, whose
 # activations and updates are as dear as so many features more; networks on ramps may
 # cost so many times as much. Below so many rows both are cheap.
-GRAMS_PER_WIDTH, GRAMS_TO_REFINE, GRAMS_TO_GROW = 70, 20, 10
+GRAMS_PER_WIDTH, GRAMS_TO_REFINE, GRAMS_TO_GROW = 70, 20, 12
 PEER_WORK, PEER_OVERHEAD = 200 * 3 * 100, 10
 RAMPS_WORK = 2.0
 PEER_ROWS = 1000
