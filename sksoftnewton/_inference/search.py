@@ -130,7 +130,7 @@ class Search:
             run = self.trainer.trained(self.trainer.moved(run, problem))
         k = 2 * run.network.n_hidden
         while self.widths.affordable(problem, k, GRAMS_TO_GROW, RAMPS_WORK):
-            wider = self.widths.best_start(problem, k, run)
+            wider = self.widths.divided(run, k)
             if not self.widths.preferred(wider, run):
                 break
             run, k = wider, 2 * k

@@ -150,6 +150,17 @@ class WidthSearch:
             runs.append((kind, run, time.perf_counter() - began))
         return self.candidates.kept(runs)
 
+    def divided(self, narrower: Run, k: int) -> Run:
+        """The network of k units from the divided units of a narrower one."""
+        began = time.perf_counter()
+        start = self.starts.divided(
+            narrower, narrower.problem, k, narrower.network.alpha
+        )
+        with self.settings.monitor.task(f"{k} units"):
+            run = self.trainer.trained(start)
+        self.candidates.remember(run)
+        return self.candidates.kept([("split", run, time.perf_counter() - began)])
+
     def _kinds(
         self, problem: Problem, k: int, narrower: Run | None
     ) -> list[tuple[str, Start]]:
