@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from sksoftnewton._activations import Activation, softmax
+from sksoftnewton._inference.noise import quantile_of
 from sksoftnewton._rows.basis import Basis
 
 Array = NDArray[np.float64]
@@ -76,10 +76,19 @@ def check_level(level: Any) -> None:
         raise ValueError(f"level={level!r} is not a number between 0 and 1.")
 
 
-def interval(mean: Array, deviation: Array, level: float) -> Array:
-    """Both ends of the central interval of normal observations, (..., 2)."""
-    half = norm.ppf((1 + level) / 2) * deviation
-    ends = np.stack([mean - half, mean + half], axis=-1)
+def interval(mean: Array, deviation: Array, level: float, quantiles: Array) -> Array:
+    """Both ends of the central interval of new observations, (n, n_outputs, 2).
+
+    Parameters
+    ----------
+    mean, deviation : ndarray of shape (n, n_outputs)
+    level : float
+    quantiles : ndarray of shape (n_outputs, n_levels), of standardised residuals
+    """
+    factors = [
+        quantile_of(quantiles, share) for share in ((1 - level) / 2, (1 + level) / 2)
+    ]
+    ends = np.stack([mean + factor * deviation for factor in factors], axis=-1)
     largest = np.finfo(mean.dtype).max
     rounded: Array = np.clip(ends, -largest, largest).astype(mean.dtype, copy=False)
     return rounded

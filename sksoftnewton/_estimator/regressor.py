@@ -399,8 +399,8 @@ class TwoLayerSoftmaxRegressor(
     def predict_interval(self, X: Any, level: float = 0.9) -> Any:
         """Predict an interval for a new observation at each row.
 
-        It has the same probability on both sides and lies in the range of the output
-        activation.
+        It has the same probability on both sides, by the quantiles of standardised
+        residuals of rows left out, and lies in the range of the output activation.
 
         Parameters
         ----------
@@ -424,7 +424,8 @@ class TwoLayerSoftmaxRegressor(
         X = self._validated(X)
         y = self._outputs(X)
         variance = self._variance(X, "predict_interval")
-        ends = interval(y, np.sqrt(variance), level)
+        quantiles = self._posterior.quantiles
+        ends = interval(y, np.sqrt(variance), level, quantiles)
         if self.target_transform_ == "log":
             ends = exponentials(ends, 1.0)
         ends = np.clip(ends, *get_activation(self.output_activation).target_range)

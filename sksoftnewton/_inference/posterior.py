@@ -42,6 +42,7 @@ class Posterior:
     alpha : float, α₁
     noise : ndarray of shape (n_outputs,), noise variances in the units of y²
     unit_noise : ndarray of shape (n_outputs, n_hidden), those of the units
+    quantiles : ndarray of shape (n_outputs, n_levels), of standardised residuals
     total_weight : float, Σω of the training rows
     scales : (float, float), those of the `Activation`
     """
@@ -56,12 +57,18 @@ class Posterior:
     alpha: float
     noise: Array
     unit_noise: Array
+    quantiles: Array
     total_weight: float
     scales: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def of(
-        cls, laplace: Laplace, coordinates: Coordinates, noise: Array, unit_noise: Array
+        cls,
+        laplace: Laplace,
+        coordinates: Coordinates,
+        noise: Array,
+        unit_noise: Array,
+        quantiles: Array,
     ) -> Posterior:
         network = laplace.network
         _, A2 = network.layers(laplace.theta)
@@ -77,6 +84,7 @@ class Posterior:
             alpha=network.alpha[0],
             noise=noise,
             unit_noise=unit_noise,
+            quantiles=quantiles,
             total_weight=network.rows.total_weight,
         )
 
