@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 
 MOST_ROWS = 10_000  # that variances are estimated from
 LEAST_SQUARE = 1e-9  # of a residual, over the mean of all
+# Of the logarithm of a unit's variance about that of the constant one: a factor of e²
+# is usual, and units that share all their rows with others do not run away.
+PRIOR_DEVIATION = 2.0
 
 
 def unit_variances(laplace: Laplace) -> Array:
@@ -65,15 +68,13 @@ def _rows_and_leverages(laplace: Laplace) -> tuple[Rows, Array]:
 
 
 def _of_units(f: Array, squares: Array, weight: Array) -> Array:
-    """The variances of the units, each with one more square of one."""
-    k = f.shape[1]
+    """The variances of the units, over the constant that squares are relative to."""
     regression = GammaRegressor(
-        alpha=0, fit_intercept=False, solver="newton-cholesky", tol=1e-6
+        alpha=2 / (PRIOR_DEVIATION**2 * weight.sum()),
+        fit_intercept=False,
+        solver="newton-cholesky",
+        tol=1e-6,
     )
-    regression.fit(
-        np.vstack([f, np.eye(k)]),
-        np.append(squares, np.ones(k)),
-        np.append(weight, np.ones(k)),
-    )
+    regression.fit(f, squares, weight)
     variances: Array = np.exp(regression.coef_)
     return variances

@@ -15,10 +15,11 @@ from sksoftnewton._inference.ramps import RampSearch, given_ramps
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._inference.trainer import SCREENING
 from sksoftnewton._inference.validation import Validation
-from sksoftnewton._inference.widths import WidthSearch
+from sksoftnewton._inference.widths import GRAMS_TO_GROW, RAMPS_WORK, WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.sampling import sampled
+from sksoftnewton._rows.standardisation import Index
 
 # Rows on which starts, alpha, width, features and basis are chosen; more rows only
 # refine them.
@@ -26,6 +27,9 @@ SELECTION_ROWS = 10_000
 # The same where matrices are n x n: for so many features, or given widths too large
 # for the evidence otherwise.
 MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
+# Rows on which wider networks are tried after that, and their numbers; and by what
+# factor rows have to be more.
+GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
 # The largest share of the rows; others, at most as many, are held out to compare
 # errors on.
 SELECTION_SHARE = 0.8
@@ -55,6 +59,7 @@ class Search:
         self.n_rows = problem.rows.n_rows
         self.widths = WidthSearch(self.n_rows, settings, rng)
         self.trainer = self.widths.trainer
+        self._held_out: Index = np.empty(0, dtype=np.intp)
 
     @property
     def path(self) -> dict[str, NDArray[Any]]:
@@ -106,7 +111,32 @@ class Search:
         run, *others = (self._best_plain(problem) for problem in problems)
         for other in others:
             run = other if self.widths.preferred(other, run) else run
-        return RampSearch(self.widths).best(run)
+        return self._grown(RampSearch(self.widths).best(run))
+
+    def _grown(self, run: Run) -> Run:
+        """Wider networks, where so many more rows are there that they may support them.
+
+        The units of the network before are divided. Rows that are held out stay so.
+        """
+        others = np.setdiff1d(np.arange(self.n_rows), self._held_out)
+        n_rows = min(
+            len(others), GROWING_ROWS, GROWING_ELEMENTS // run.problem.n_columns
+        )
+        enough = n_rows < LEAST_GROWTH * run.problem.rows.n_rows
+        if enough or self.settings.n_hidden is not None or run.network.n_hidden == 1:
+            return run
+        problem = self.problems[run.problem.log]
+        chosen, weight = sampled(problem.rows.weight[others], n_rows, self.rng)
+        problem = problem.on(others[chosen], weight).like(run.problem)
+        with self.settings.monitor.task("more rows"):
+            run = self.trainer.trained(self.trainer.moved(run, problem))
+        k = 2 * run.network.n_hidden
+        while self.widths.affordable(problem, k, GRAMS_TO_GROW, RAMPS_WORK):
+            wider = self.widths.divided(run, k)
+            if not self.widths.preferred(wider, run):
+                break
+            run, k = wider, 2 * k
+        return run
 
     def _best_plain(self, problem: Problem) -> Run:
         return FeatureSelection(self.widths).best(self.widths.best(problem))
@@ -130,6 +160,7 @@ class Search:
         others = np.setdiff1d(np.arange(self.n_rows), chosen)
         if len(others) > SELECTION_ROWS:
             others = np.sort(self.rng.choice(others, SELECTION_ROWS, replace=False))
+        self._held_out = others
         held_out = {log: problem.on(others) for log, problem in self.problems.items()}
         self.widths.validation = Validation(held_out)
         return [problem.on(chosen, weight) for problem in problems]

@@ -132,10 +132,13 @@ class Problem:
             )
         single = (
             not wide
+            and not self.units.steep
             and penalty == "weights"
             and single_precision(X, targets, weight, self.features)
         )
         dtype = np.float32 if single else X.dtype
+        if self.units.steep:
+            dtype = np.float64
         rows = Rows(
             X,
             targets,

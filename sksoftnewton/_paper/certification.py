@@ -105,14 +105,38 @@ def certificate_at(
     near = Neighbourhood.of(Enclosure(problem, x), constants, H)
     measured = measure_sketch(curvature, H, near.whitening, draw)
     rate = up(theoretical_rate(measured.promised, LARGEST_DELTA))
-    eigenvalues = np.asarray(np.linalg.eigvalsh(H))
+    start = near.distance_to_minimiser(x0)
+    return _put_together(
+        everywhere,
+        near,
+        measured,
+        conditions=_conditions(problem, everywhere, near, start, measured, rate),
+        rate=rate,
+        sample_size=draw.sample_size,
+        contraction=contraction(near.radius),
+        gaps=_not_certified(
+            constants, everywhere, draw.sketch if measured.promised else "none"
+        ),
+    )
+
+
+def _put_together(
+    everywhere: Everywhere,
+    near: Neighbourhood,
+    measured: MeasuredSketch,
+    *,
+    conditions: Conditions,
+    rate: float,
+    sample_size: float,
+    contraction: float,
+    gaps: tuple[str, ...],
+) -> ConvergenceCertificate:
+    eigenvalues = np.asarray(np.linalg.eigvalsh(near.H))
     return ConvergenceCertificate(
         beta=everywhere.beta,
         w2_required_eig=everywhere.w2_required_eig,
         w2_required_diameter=everywhere.w2_required_diameter,
-        conditions_hold=_conditions(
-            problem, everywhere, near, near.distance_to_minimiser(x0), measured, rate
-        ),
+        conditions_hold=conditions,
         global_strong_convexity=everywhere.strong_convexity,
         lipschitz_euclidean=everywhere.lipschitz,
         lipschitz_local=near.test.lipschitz,
@@ -125,24 +149,22 @@ def certificate_at(
         radius_H=near.radius,
         radius_euclidean=near.radius_euclidean,
         theory_rate=rate,
-        sample_size_theory=draw.sample_size,
+        sample_size_theory=sample_size,
         sketch_eps=measured.eps,
         gamma=measured.gamma,
         rows_used=measured.rows,
-        observed_contraction=contraction(near.radius),
+        observed_contraction=contraction,
         lambda_min=float(eigenvalues[0]),
         condition_number=_condition_number(eigenvalues, near.smallest_eigenvalue),
-        not_certified=_not_certified(
-            constants, everywhere, draw.sketch if measured.promised else "none"
-        ),
+        not_certified=gaps,
     )
 
 
 def _condition_number(eigenvalues: Array, smallest: float) -> float:
     """Infinite where no positive ``smallest`` is proven; rounding may hide it."""
-    return (
-        float(eigenvalues[-1] / max(eigenvalues[0], smallest)) if smallest else np.inf
-    )
+    if smallest == 0:
+        return np.inf
+    return float(eigenvalues[-1] / max(eigenvalues[0], smallest))
 
 
 def _conditions(

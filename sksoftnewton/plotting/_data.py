@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 
 Array = NDArray[np.float64]
@@ -69,6 +70,14 @@ class Fitted:
         ends = ends if ends.ndim == 2 else ends[:, output]
         lower, upper = np.asarray(ends, np.float64).T
         return lower, upper
+
+    def unit_values(self, output: int) -> Array:
+        """What is predicted where one unit has all the membership, (n_units,)."""
+        h = get_activation(self.model.output_activation)
+        values: Array = h.value(np.asarray(self.model.output_coef_[output]))
+        if self.model.target_transform_ == "log":
+            values = np.exp(values) * self.model.smearing_[output]
+        return values
 
     def check_output(self, output: Any) -> int:
         """The index of the output to show."""

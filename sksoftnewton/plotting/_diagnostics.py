@@ -32,13 +32,14 @@ class DiagnosticsDisplay(Display):
 
     Parameters
     ----------
-    prediction, residual, std : ndarrays of shape (n_samples,)
-        Prediction, target less prediction, and predicted standard deviation.
+    prediction, residual : ndarrays of shape (n_samples,)
+        Prediction, and target less prediction.
+    standardised : ndarray of shape (n_samples,)
+        Residuals in units of their predicted standard deviations; those of the
+        logarithms where the model is one of logarithms.
 
     Attributes
     ----------
-    standardised : ndarray of shape (n_samples,)
-        Residuals in units of their standard deviations.
     coverage : ndarray of shape (99,)
         Part of the targets within the intervals of levels 0.01 to 0.99.
     residuals_, quantiles_, coverage_ : matplotlib Line2D
@@ -60,11 +61,12 @@ class DiagnosticsDisplay(Display):
     _panels = (1, 3)
     _size = (11.0, 3.8)
 
-    def __init__(self, *, prediction: Array, residual: Array, std: Array) -> None:
+    def __init__(
+        self, *, prediction: Array, residual: Array, standardised: Array
+    ) -> None:
         self.prediction = prediction
         self.residual = residual
-        self.std = std
-        self.standardised = residual / std
+        self.standardised = standardised
         within = np.abs(self.standardised)[:, None] <= norm.ppf((1 + LEVELS) / 2)
         self.coverage = within.mean(axis=0)
 
@@ -99,7 +101,12 @@ class DiagnosticsDisplay(Display):
         output = fitted.check_output(output)
         target = fitted.targets(X, y, output)
         mean, std = fitted.mean_and_std(X, output)
-        return cls(prediction=mean, residual=target - mean, std=std).plot(ax=ax)
+        residual = target - mean
+        standardised = residual / std
+        if fitted.model.target_transform_ == "log":
+            standardised = _of_logarithms(target, *fitted.interval(X, output, 0.5))
+        display = cls(prediction=mean, residual=residual, standardised=standardised)
+        return display.plot(ax=ax)
 
     def _draw(self) -> None:
         # Many points are drawn faintly, or they would be one dark cloud.
@@ -140,3 +147,15 @@ class DiagnosticsDisplay(Display):
             xlabel="level of the interval", ylabel="coverage", xlim=(0, 1), ylim=(0, 1)
         )
         panel.legend(handles=[self.coverage_, band], loc="upper left", fontsize="small")
+
+
+def _of_logarithms(target: Array, lower: Array, upper: Array) -> Array:
+    """Standardised residuals of logarithms, from the intervals of level one half.
+
+    A target that is not positive has −inf: it is outside all intervals.
+    """
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(np.maximum(target, 0.0))
+    low, high = np.log(lower), np.log(upper)
+    z: Array = (2 * logarithm - low - high) / (high - low) * norm.ppf(0.75)
+    return z

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._activations import get_activation
 from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display
 from sksoftnewton.plotting._data import Array, Columns, Fitted, Flags
 
@@ -133,9 +132,7 @@ class MembershipDisplay(Display):
         display = cls(
             grid=grid,
             memberships=memberships.reshape(*shape, -1),
-            values=get_activation(model.output_activation).value(
-                model.output_coef_[output]
-            ),
+            values=fitted.unit_values(output),
             labels=tuple(labels),
         )
         return display.plot(ax=ax)

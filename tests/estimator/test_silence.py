@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.results import check_finite
 from sksoftnewton._network.problem import Layers, Problem
 
@@ -95,13 +96,40 @@ def test_no_warning_and_no_infinity(case, kind):
     finite_everywhere(fit(kind(X), y, **kwargs), X)
 
 
+def test_the_rounding_of_constant_targets_is_no_variance():
+    # Neither 0.3 nor its mean of forty has few digits.
+    model = fit(normal(40, 2), np.full(40, 0.3), output_activation="sigmoid")
+    assert model.noise_variance_[0] > 1e-12
+    assert np.abs(model.predict(normal(40, 2)) - 0.3).max() < 1e-3
+
+
 def test_targets_beyond_the_scales_of_float32_are_computed_in_float64():
     X = normal(100, 2).astype(np.float32)
     y = 1e-25 * np.exp(X[:, 0].astype(float))
-    for activation in ("relu", "softplus", "exp"):
+    for activation in ("relu", "softplus", "exp", "sigmoid", "tanh"):
         model = fit(X, y, output_activation=activation, n_hidden=4)
         finite_everywhere(model, X)
         assert model.score(X, y) > 0.9
+
+
+def test_steep_activations_are_computed_in_float64():
+    y = 1e-25 * np.exp(normal(3000, 2)[:, :1])
+    for dtype, activation, expected in (
+        (np.float32, "sigmoid", np.float64),
+        (np.float64, "sigmoid", np.float64),
+        (np.float32, "relu", np.float32),
+        (np.float64, "relu", np.float32),  # many rows are searched in float32
+    ):
+        problem = Problem(
+            normal(3000, 2).astype(dtype),
+            y,
+            np.ones(3000),
+            activation=get_activation(activation),
+            penalty="weights",
+            output_weights=None,
+            n_threads=1,
+        )
+        assert problem.rows.dtype == expected
 
 
 def test_an_attribute_that_is_no_number_is_never_returned(monkeypatch):

@@ -7,7 +7,12 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation, softmax
 from sksoftnewton._inference import noise
 from sksoftnewton._inference.evidence import laplace
-from sksoftnewton._inference.noise import LEAST_SQUARE, _of_units, unit_variances
+from sksoftnewton._inference.noise import (
+    LEAST_SQUARE,
+    PRIOR_DEVIATION,
+    _of_units,
+    unit_variances,
+)
 from sksoftnewton._inference.validation import leverages, residuals
 from sksoftnewton._network.problem import Problem
 
@@ -111,9 +116,9 @@ def test_variances_maximise_the_likelihood_of_gammas():
     weight = rng.uniform(0.5, 2, 100)
 
     def loss(logarithms):
-        rows, units = f @ logarithms, np.asarray(logarithms)
+        rows = f @ logarithms
         likelihood = weight @ (rows + squares * np.exp(-rows))
-        return likelihood + np.sum(units + np.exp(-units))  # and a square of one each
+        return likelihood + np.sum((np.asarray(logarithms) / PRIOR_DEVIATION) ** 2)
 
     best = minimize(loss, np.zeros(3), tol=1e-12).x
     assert_allclose(_of_units(f, squares, weight), np.exp(best), rtol=1e-4)

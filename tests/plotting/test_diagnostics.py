@@ -61,7 +61,8 @@ def test_of_sparse_rows_and_of_one_output(display, model, two_outputs):
     second = DiagnosticsDisplay.from_estimator(two_outputs, X, targets, output=1)
     mean, std = two_outputs.predict(X, return_std=True)
     np.testing.assert_allclose(second.residual, -10 * Y - mean[:, 1])
-    np.testing.assert_allclose(second.std, std[:, 1])
+    standardised = (-10 * Y - mean[:, 1]) / std[:, 1]
+    np.testing.assert_allclose(second.standardised, standardised)
 
 
 def test_of_targets_that_do_not_fit(model):
@@ -69,3 +70,16 @@ def test_of_targets_that_do_not_fit(model):
         DiagnosticsDisplay.from_estimator(model, X, Y[:-1])
     with pytest.raises(ValueError, match=r"y has shape \(200, 2\).* 1 output\."):
         DiagnosticsDisplay.from_estimator(model, X, np.column_stack([Y, Y]))
+
+
+def test_of_a_model_of_logarithms(logarithmic):
+    targets = np.exp(Y)
+    display = DiagnosticsDisplay.from_estimator(logarithmic, X, targets)
+    np.testing.assert_allclose(
+        points(display.residuals_)[1], targets - logarithmic.predict(X)
+    )
+    for level, part in zip(LEVELS[::20], display.coverage[::20], strict=True):
+        lower, upper = logarithmic.predict_interval(X, level).T
+        assert part == pytest.approx(np.mean((lower < targets) & (targets < upper)))
+    # The noise of the logarithms is normal.
+    assert np.std(display.standardised) == pytest.approx(1, abs=0.1)

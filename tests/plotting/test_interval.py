@@ -73,3 +73,11 @@ def test_interval_of_a_column_of_targets(model):
 def test_interval_of_an_impossible_level(level, model):
     with pytest.raises(ValueError, match=f"level={level} is not between 0 and 1"):
         PredictionIntervalDisplay.from_estimator(model, X, level=level)
+
+
+def test_interval_of_a_model_of_logarithms(logarithmic):
+    display = PredictionIntervalDisplay.from_estimator(logarithmic, X, level=0.8)
+    rows = slice_of({0: display.grid})
+    ends = logarithmic.predict_interval(rows, level=0.8)
+    np.testing.assert_allclose(np.column_stack([display.lower, display.upper]), ends)
+    np.testing.assert_allclose(display.prediction, logarithmic.predict(rows))
