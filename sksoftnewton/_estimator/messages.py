@@ -48,11 +48,15 @@ def warn_of_outliers(Y: Array, weight: Array) -> None:
     Y : ndarray of shape (n, n_outputs)
     weight : ndarray of shape (n,)
     """
-    most = max(1, int(np.count_nonzero(weight) / ONE_IN))
-    if np.count_nonzero(weight) < LEAST_ROWS:
+    counted = np.flatnonzero(weight)
+    if len(counted) < LEAST_ROWS:
         return
-    for o, y in enumerate(Y.T):
-        deviation = np.abs(y - np.median(y[weight > 0]))
+    most = max(1, len(counted) // ONE_IN)
+    weight = weight[counted]
+    for o, y in enumerate(Y[counted].T):
+        # A row that stands for many is their median, not an outlier.
+        median = np.quantile(y, 0.5, weights=weight, method="inverted_cdf")
+        deviation = np.abs(y - median)
         squares = weight * (deviation / (deviation.max() or 1.0)) ** 2
         largest = np.argsort(-squares, kind="stable")[:most]
         n_needed = 1 + int(
@@ -60,7 +64,7 @@ def warn_of_outliers(Y: Array, weight: Array) -> None:
         )
         if squares.sum() == 0 or n_needed > most:
             continue
-        which = ", ".join(str(row) for row in np.sort(largest[:n_needed])[:10])
+        which = ", ".join(str(row) for row in np.sort(counted[largest[:n_needed]])[:10])
         output = f" of output {o}" if Y.shape[1] > 1 else ""
         warnings.warn(
             f"More than half of the squared deviations of y{output} are those of row"

@@ -328,7 +328,7 @@ class TwoLayerSoftmaxRegressor(
         checked = copy(self)  # an interrupted fit leaves self as it was
         data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
         settings, output_weights = settings_of(self, Y.shape[1])
-        previous = self._previous_layers(data.shape[1], Y.shape[1])
+        previous = self._previous_layers(data.shape[1], Y)
         place = Place(X)
         tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
         settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
@@ -343,7 +343,8 @@ class TwoLayerSoftmaxRegressor(
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
-                dense_blocks=self.basis == "ramps",
+                dense_blocks=self.basis == "ramps"
+                or (previous is not None and not previous.basis.is_linear),
             )
             if settings.alpha is not None:
                 inside = problem.units.alpha_inside(settings.alpha)
@@ -569,7 +570,7 @@ class TwoLayerSoftmaxRegressor(
             },
         )
 
-    def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
+    def _previous_layers(self, n_features: int, Y: Array) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
@@ -585,14 +586,21 @@ class TwoLayerSoftmaxRegressor(
                 else self.target_transform,
             ),
             ("the number of features", len(self.basis_.knots_), n_features),
-            ("the number of outputs", self.output_coef_.shape[0], n_outputs),
+            ("the number of outputs", self.output_coef_.shape[0], Y.shape[1]),
         ):
             if before != now:
                 raise ValueError(
                     f"warm_start=True, but {name} changed from {before} to {now} "
                     "since the previous fit. Use warm_start=False."
                 )
-        return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
+        log = self.target_transform_ == "log"
+        if log and (self.output_activation != "identity" or Y.min() <= 0):
+            raise ValueError(
+                "warm_start=True, but the previous fit was one of logarithms of y, "
+                'which takes positive targets and output_activation="identity" only. '
+                "Use warm_start=False."
+            )
+        return Layers(*self._layers(), self.basis_, log)
 
     def _previous_alpha(self, problem: Problem) -> tuple[float, float]:
         """The penalties to go on from; from no penalty at all nothing leads on."""

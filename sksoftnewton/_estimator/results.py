@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Attributes = dict[str, Any]
 
 MAY_BE_INFINITE = ("log_evidence_", "effective_dof_", "width_path_")
+NO_NUMBERS = ("basis_",)
 
 
 def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
@@ -116,7 +117,7 @@ def check_finite(attributes: Attributes) -> None:
     The evidence may be: it is −inf without a penalty and NaN where it is too large.
     """
     for name, value in attributes.items():
-        public = name.endswith("_") and name not in MAY_BE_INFINITE
+        public = name.endswith("_") and name not in (*MAY_BE_INFINITE, *NO_NUMBERS)
         columns_of = value.values() if isinstance(value, dict) else (value,)
         for column in columns_of:
             numbers = np.asarray(to_numpy(column)) if public else np.zeros(0)

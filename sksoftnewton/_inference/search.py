@@ -83,6 +83,8 @@ class Search:
         Features that the layers do not use stay unused.
         """
         began = time.perf_counter()
+        if layers.log and True not in self.problems:  # a choice no longer, but given
+            self.problems = {True: self.problems[False].on_log_scale()}
         problem = self.problems[layers.log]
         used = layers.features_in_use
         if self.settings.alpha is None and 0 < len(used) < problem.n_features:

@@ -26,6 +26,9 @@ CONFIGURATIONS = [
     ({"output_activation": "exp"}, 60),
     ({"output_activation": "relu"}, 60),
     ({"output_activation": "softplus", "penalty": "logits"}, 60),
+    ({"n_hidden": 3, "alpha": 1e-2, "basis": "ramps", "noise": "constant"}, 61),
+    ({"n_hidden": 2, "basis": "ramps"}, 61),
+    ({"basis": "linear", "target_transform": "identity", "noise": "constant"}, 61),
     *(
         ({"sketch": kind}, 61)
         for kind in ("none", "uniform", "leverage", "countsketch")

@@ -76,11 +76,12 @@ def test_what_is_reported_is_the_documented_objective(activation, alpha):
     mean, scale = np.zeros(2), np.ones(2)
     if activation == "identity":
         mean, scale = Y.mean(axis=0), Y.std(axis=0)
-    intercept = model.hidden_intercept_ + model.hidden_coef_ @ X.mean(axis=0)
-    A1 = np.column_stack([model.hidden_coef_ * X.std(axis=0), intercept])
+    columns = model.basis_.transform(X)
+    intercept = model.hidden_intercept_ + model.hidden_coef_ @ columns.mean(axis=0)
+    A1 = np.column_stack([model.hidden_coef_ * columns.std(axis=0), intercept])
     h = get_activation(activation).value
     expected = objective(
-        standardised(X, np.ones(len(X))),
+        standardised(columns, np.ones(len(X))),
         (Y - mean) / scale,
         np.ones(len(X)),
         A1,

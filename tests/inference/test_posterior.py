@@ -46,7 +46,9 @@ def dense_std(model, X, Y, X_test):
     g = jacobian(outputs((X_test - mean) / scale), theta)
     quadratic = np.einsum("ip,pi->i", g, np.linalg.solve(H, g.T))
     quadratic = quadratic.reshape(Y.shape[1], -1).T
-    return np.sqrt(model.noise_variance_ * (1 + quadratic / n))
+    f = forward((X_test - mean) / scale, A1, np.eye(len(A1)), lambda u: u)
+    noise = np.exp(f @ np.log(model.unit_noise_variance_).T)
+    return np.sqrt(noise + model.noise_variance_ * quadratic / n)
 
 
 @pytest.mark.parametrize(
