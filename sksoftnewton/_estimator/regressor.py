@@ -39,9 +39,11 @@ from sksoftnewton._estimator.parameters import (
 )
 from sksoftnewton._estimator.prediction import (
     check_level,
+    check_n_samples,
     exponentials,
     finite,
     interval,
+    log_normal_covariance,
     log_normal_deviation,
     memberships,
     outputs,
@@ -53,6 +55,7 @@ from sksoftnewton._estimator.results import (
 )
 from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._inference.monitor import Monitor
+from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.search import Search
 from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
@@ -348,7 +351,7 @@ class TwoLayerSoftmaxRegressor(
             if settings.alpha is not None:
                 inside = problem.units.alpha_inside(settings.alpha)
                 settings = replace(settings, alpha=inside)
-            search = Search(problem, settings, self._generator())
+            search = Search(problem, settings, generator(self.random_state))
             if previous is None:
                 run = search.best()
             else:
@@ -364,15 +367,23 @@ class TwoLayerSoftmaxRegressor(
             warn_of_outliers(Y, weight)
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False
+    ) -> Any:
         """Predict targets.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to predict.
         return_std : bool, default=False
             Whether to return also the standard deviation of a new observation,
             in which noise and the uncertainty of the parameters are combined.
+        return_cov : bool, default=False
+            Whether to return also the covariance of new observations at all rows: the
+            squares of ``std`` on its diagonal, and beside it what rows share through
+            the uncertainty of the parameters. Time and memory grow with the square of
+            the number of rows.
 
         Returns
         -------
@@ -380,21 +391,51 @@ class TwoLayerSoftmaxRegressor(
             In the dtype of X, float32 or float64.
         std : ndarray of the same shape, only with ``return_std``
             In the units of y.
+        cov : ndarray of shape (n_samples, n_samples[, n_outputs]), with ``return_cov``
+            In the units of y squared.
+
+        Raises
+        ------
+        ValueError
+            For both at once, and where the model is too large for a covariance of its
+            parameters.
+
+        See Also
+        --------
+        predict_interval : Interval for a new observation at each row.
+        sample_y : Draws of new observations.
         """
+        if return_std and return_cov:
+            raise ValueError("Only one of return_std and return_cov can be True.")
         check_is_fitted(self)
         place = place_of_fit(X, self, "predict")
         X = self._validated(X)
         y = self._outputs(X)
         if self.target_transform_ == "log":
             y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
-        if not return_std:
+        if return_std:
+            spread = self._deviation(X, y)
+        elif return_cov:
+            spread = self._covariance(X, y)
+        else:
             return place.moved_here(self._as_passed(y))
-        variance = self._variance(X, "return_std=True")
-        std = np.sqrt(variance)
+        return tuple(place.moved_here(self._as_passed(part)) for part in (y, spread))
+
+    def _deviation(self, X: Any, y: Array) -> Array:
+        """Of new observations with the predictions y, (n, n_outputs)."""
+        with single_threaded_blas():
+            variance = self._posterior_for("return_std=True").variance(canonical(X))
         if self.target_transform_ == "log":
-            std = log_normal_deviation(y, variance)
-        std = finite(std, y.dtype)
-        return tuple(place.moved_here(self._as_passed(part)) for part in (y, std))
+            return finite(log_normal_deviation(y, variance), y.dtype)
+        return finite(np.sqrt(variance), y.dtype)
+
+    def _covariance(self, X: Any, y: Array) -> Array:
+        """Of new observations with the predictions y, (n, n, n_outputs)."""
+        with single_threaded_blas():
+            covariance = self._posterior_for("return_cov=True").covariance(canonical(X))
+        if self.target_transform_ == "log":
+            covariance = log_normal_covariance(y.astype(np.float64), covariance)
+        return finite(covariance, y.dtype)
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Any:
         """Predict an interval for a new observation at each row.
@@ -423,12 +464,61 @@ class TwoLayerSoftmaxRegressor(
         place = place_of_fit(X, self, "predict_interval")
         X = self._validated(X)
         y = self._outputs(X)
-        variance = self._variance(X, "predict_interval")
+        with single_threaded_blas():
+            variance = self._posterior_for("predict_interval").variance(canonical(X))
         ends = interval(y, np.sqrt(variance), level)
+        return place.moved_here(self._as_passed(self._within_range(ends), axis=1))
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw new observations, jointly for all rows.
+
+        Each draw is one of the parameters, which all rows and outputs share, and one of
+        the noise of each row. Without the log scale draws are normal with the mean and
+        the covariance that `predict` returns; those beyond the range of the output
+        activation are moved to its ends. On the log scale they are exponentials of
+        normal draws of log y: their medians are the middle of `predict_interval`, and
+        their means those of `predict` as far as residuals are normal.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_rows, n_features)
+            Rows at which to draw.
+        n_samples : int, default=1
+            Number of draws.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draws. The estimator's own ``random_state`` does not.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples) or (n_rows, n_outputs, n_samples)
+            In the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            For another number of draws, and where `predict` has no ``return_std``.
+
+        See Also
+        --------
+        predict : With ``return_cov=True``, the covariance of such draws.
+        """
+        check_is_fitted(self)
+        check_n_samples(n_samples)
+        place = place_of_fit(X, self, "sample_y")
+        X = self._validated(X)
+        y = self._outputs(X)
+        rng = generator(random_state)
+        with single_threaded_blas():
+            posterior = self._posterior_for("sample_y")
+            drawn = posterior.draws(canonical(X), n_samples, rng)
+        drawn = finite(y[:, :, None] + drawn, y.dtype)
+        return place.moved_here(self._as_passed(self._within_range(drawn), axis=1))
+
+    def _within_range(self, values: Array) -> Array:
+        """Ends or draws on the scale of `_outputs`, as possible targets."""
         if self.target_transform_ == "log":
-            ends = exponentials(ends, 1.0)
-        ends = np.clip(ends, *get_activation(self.output_activation).target_range)
-        return place.moved_here(self._as_passed(ends))
+            values = exponentials(values, 1.0)
+        return np.clip(values, *get_activation(self.output_activation).target_range)
 
     def _outputs(self, X: Any) -> Array:
         """h(A2 f) of validated rows, logarithms for log targets, (n, n_outputs)."""
@@ -436,21 +526,20 @@ class TwoLayerSoftmaxRegressor(
         output_coef = self._layers()[2].astype(f.dtype, copy=False)
         return outputs(get_activation(self.output_activation), f, output_coef)
 
-    def _variance(self, X: Any, asked_for: str) -> Array:
-        """Of new observations at validated rows, on the scale of `_outputs`."""
+    def _posterior_for(self, asked_for: str) -> Posterior:
+        """The posterior; an error that names what needs it where there is none."""
         if self._posterior is None:
             raise ValueError(
                 f"{asked_for} is not available: the covariance of the parameters "
                 f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
                 "would be too large a matrix, or the fit has not ended yet."
             )
-        with single_threaded_blas():
-            variance: Array = self._posterior.variance(canonical(X))
-        return variance
+        posterior: Posterior = self._posterior
+        return posterior
 
-    def _as_passed(self, values: Array) -> Array:
+    def _as_passed(self, values: Array, axis: int = -1) -> Array:
         """Without the axis of outputs if y had none."""
-        return values[:, 0] if self._one_output else values
+        return np.take(values, 0, axis) if self._one_output else values
 
     def hidden_activations(self, X: Any) -> Any:
         """Soft memberships of the hidden units, ``softmax(A1 x)``.
@@ -541,10 +630,6 @@ class TwoLayerSoftmaxRegressor(
         self._one_output = Y.ndim == 1
         return X, Y.reshape(len(Y), -1), weight
 
-    def _generator(self) -> np.random.Generator:
-        random_state = check_random_state(self.random_state)
-        return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
-
     def _tasks(
         self,
         checked: Any,
@@ -598,6 +683,12 @@ class TwoLayerSoftmaxRegressor(
         first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
         first, second = problem.units.alpha_inside((first, second))
         return first or FIRST_ALPHA, second or FIRST_ALPHA
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator of our own from what scikit-learn takes."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return np.random.default_rng(seed)
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:
