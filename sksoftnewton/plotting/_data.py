@@ -70,6 +70,13 @@ class Fitted:
         lower, upper = np.asarray(ends, np.float64).T
         return lower, upper
 
+    def is_outside(self, rows: Any) -> Flags | None:
+        """Which rows lie outside the training rows; None where that is not known."""
+        seen = self.model._seen
+        if seen is None or seen.extent is None:
+            return None
+        return np.asarray(self.model.is_outside(self.features(rows)), dtype=bool)
+
     def check_output(self, output: Any) -> int:
         """The index of the output to show."""
         n_outputs = len(self.model.output_coef_)
