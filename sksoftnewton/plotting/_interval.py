@@ -180,7 +180,6 @@ class PredictionIntervalDisplay(Display):
                 0,
                 1,
                 where=self.outside,
-                step="mid",
                 transform=self.ax_.get_xaxis_transform(),
                 color=GREY,
                 alpha=0.15,

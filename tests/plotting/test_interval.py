@@ -85,7 +85,7 @@ def test_interval_marks_what_lies_outside_the_training_rows():
     assert entries(display.ax_.get_legend())[-1] == "outside the training data"
     shaded = np.concatenate([p.vertices for p in display.outside_.get_paths()])
     inner = np.abs(shaded[:, 0]).min()
-    assert inner == pytest.approx(1.05) and shaded[:, 1].max() == 1
+    assert inner == pytest.approx(1.1) and shaded[:, 1].max() == 1
     inside = PredictionIntervalDisplay.from_estimator(fit, 0.5 * x)
     assert inside.outside_ is None
     assert "outside the training data" not in entries(inside.ax_.get_legend())
