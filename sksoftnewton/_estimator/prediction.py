@@ -76,11 +76,11 @@ def check_level(level: Any) -> None:
         raise ValueError(f"level={level!r} is not a number between 0 and 1.")
 
 
-def check_n_samples(n_samples: Any) -> None:
+def check_positive(value: Any, name: str) -> None:
     """Raise ValueError unless it is a positive integer."""
-    whole = isinstance(n_samples, Integral) and not isinstance(n_samples, bool)
-    if not whole or n_samples < 1:
-        raise ValueError(f"n_samples={n_samples!r} is not a positive integer.")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise ValueError(f"{name}={value!r} is not a positive integer.")
 
 
 def interval(mean: Array, deviation: Array, level: float) -> Array:

@@ -18,6 +18,7 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d, get_tags
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -28,8 +29,13 @@ from sklearn.utils.validation import (
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.explanation import check_output, explanation, pandas
 from sksoftnewton._estimator.inputs import numeric_input
-from sksoftnewton._estimator.messages import warn_of_failure, warn_of_outliers
+from sksoftnewton._estimator.messages import (
+    failure_messages,
+    outlier_messages,
+    warn_of,
+)
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
@@ -39,7 +45,7 @@ from sksoftnewton._estimator.parameters import (
 )
 from sksoftnewton._estimator.prediction import (
     check_level,
-    check_n_samples,
+    check_positive,
     exponentials,
     finite,
     interval,
@@ -55,6 +61,8 @@ from sksoftnewton._estimator.results import (
 )
 from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
+from sksoftnewton._estimator.summary import Summary, summary
+from sksoftnewton._inference.candidates import outcome
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.search import Search
@@ -150,8 +158,9 @@ class TwoLayerSoftmaxRegressor(
         Determines the random starts, and with more than 2,048 observations the rows
         of sketches and samples: four fifths of the rows, but at most 10,000, on which
         everything is chosen, and as many others to compare errors on.
-    verbose : bool, default=False
-        Print one line per iteration.
+    verbose : int or bool, default=False
+        1 or True: print one line for each network that is judged, and one for the
+        choice. 2: also one for each iteration.
 
     Attributes
     ----------
@@ -278,7 +287,7 @@ class TwoLayerSoftmaxRegressor(
         warm_start: bool = False,
         n_jobs: int | None = None,
         random_state: Any = None,
-        verbose: bool = False,
+        verbose: int | bool = False,
     ) -> None:
         self.n_hidden = n_hidden
         self.output_activation = output_activation
@@ -342,7 +351,7 @@ class TwoLayerSoftmaxRegressor(
         previous = self._previous_layers(data.shape[1], Y.shape[1])
         place = Place(X)
         tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
-        settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
+        settings = replace(settings, monitor=Monitor(int(self.verbose), tasks))
 
         tasks.begin_fit()
         with single_threaded_blas():
@@ -365,15 +374,18 @@ class TwoLayerSoftmaxRegressor(
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
-            fitted.update(seen_results(run, data, weight, place))
+            failures = failure_messages(run, self.max_iter)
+            outliers = [] if run.problem.log else outlier_messages(Y, weight)
+            messages = failures + outliers
+            fitted.update(seen_results(run, data, weight, place, messages))
             check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
         tasks.end_fit()
-        warn_of_failure(run, self.max_iter)
-        if not run.problem.log:
-            warn_of_outliers(Y, weight)
+        settings.monitor.chosen(outcome(run))
+        warn_of(failures, ConvergenceWarning)
+        warn_of(outliers, UserWarning)
         return self
 
     def predict(
@@ -512,7 +524,7 @@ class TwoLayerSoftmaxRegressor(
         predict : With ``return_cov=True``, the covariance of such draws.
         """
         check_is_fitted(self)
-        check_n_samples(n_samples)
+        check_positive(n_samples, "n_samples")
         place = place_of_fit(X, self, "sample_y")
         X = self._validated(X)
         y = self._outputs(X)
@@ -552,6 +564,84 @@ class TwoLayerSoftmaxRegressor(
         seen = self._seen_for("is_outside")
         with single_threaded_blas():
             return place.moved_here(seen.is_outside(X))
+
+    def summary(self) -> Summary:
+        """Summarise the fit in a short table of text.
+
+        For each unit: its share of the training rows, its value (the prediction for a
+        row that belongs to it alone), and up to three features that set it apart from
+        the other units, with the sign of their influence on its membership and their
+        means in the unit, in the units of X. Below: the features in use with their
+        importances, basis, scale of the target, noise, the log evidence and how far it
+        lies above that of the next width (width and features have priors, which count),
+        and the warnings of the fit.
+
+        Returns
+        -------
+        Summary
+            Prints as text; `str` gives the text.
+
+        Raises
+        ------
+        ValueError
+            For a model that an older version has stored.
+
+        See Also
+        --------
+        explain : The same for single rows.
+        """
+        check_is_fitted(self)
+        return summary(self, self._seen_for("summary"))
+
+    def explain(self, X: Any, output: int | None = None, n_leading: int = 3) -> Any:
+        """Explain predictions by the units and features that lead to them.
+
+        Needs pandas.
+
+        Parameters
+        ----------
+        X : array-like, CSR or frame of shape (n_samples, n_features)
+            Rows to explain.
+        output : int, default=None
+            Which of several outputs is explained; not needed for one.
+        n_leading : int, default=3
+            Number of units and of features of each row that are listed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With a row for each row of X and its index: ``prediction``; ``unit_1``,
+            ``share_1`` and ``value_1`` for the unit of the largest membership, that
+            membership and the prediction for the unit alone, and so on for the next
+            ones; ``feature_1`` and ``effect_1`` for the feature of the largest effect,
+            which is the prediction less the one with all columns of the feature at
+            their means, and so on; ``outside``, as `is_outside` has it. All in the
+            units of y. Effects do not add up to the prediction.
+
+        Raises
+        ------
+        ValueError
+            For an output or a number that there is not, and for a model that an older
+            version has stored.
+        ImportError
+            Without pandas.
+
+        See Also
+        --------
+        summary : Units and features of all training rows together.
+        """
+        check_is_fitted(self)
+        pd = pandas()
+        check_positive(n_leading, "n_leading")
+        output = check_output(output, len(self.output_coef_))
+        seen = self._seen_for("explain")
+        place_of_fit(X, self, "explain")
+        rows = self._validated(X)
+        with single_threaded_blas():
+            columns = explanation(self, seen, rows, output, n_leading)
+        return pd.DataFrame(
+            columns, index=X.index if isinstance(X, pd.DataFrame) else None
+        )
 
     def _seen_for(self, asked_for: str) -> Seen:
         """What the fit kept of its rows; an error that names what needs it."""

@@ -48,7 +48,7 @@ class Seen:
     units: Units
     extent: Extent | None
     total_weight: float
-    messages: tuple[str, ...] = ()
+    messages: tuple[str, ...]
 
     def is_outside(self, X: Any) -> Flags:
         """Whether rows of all features are farther out than the training rows, (n,)."""
@@ -64,7 +64,9 @@ class Seen:
         return out
 
 
-def seen_results(run: Run, X: Any, weight: Array, place: Place) -> dict[str, Any]:
+def seen_results(
+    run: Run, X: Any, weight: Array, place: Place, messages: list[str]
+) -> dict[str, Any]:
     """The fitted attributes that are made of training rows.
 
     Parameters
@@ -73,6 +75,7 @@ def seen_results(run: Run, X: Any, weight: Array, place: Place) -> dict[str, Any
     X : ndarray or CSR of shape (n, n_features)
     weight : ndarray of shape (n,)
     place : Place of the public attributes
+    messages : list of str, the warnings of the fit
     """
     problem = run.problem
     basis, moments = problem.basis.take(problem.used), problem.features
@@ -100,6 +103,7 @@ def seen_results(run: Run, X: Any, weight: Array, place: Place) -> dict[str, Any
             units=Units.of(network, X, of_rows),
             extent=extent,
             total_weight=run.network.rows.total_weight,
+            messages=tuple(messages),
         ),
     }
 
