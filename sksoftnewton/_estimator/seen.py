@@ -17,8 +17,8 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place
 from sksoftnewton._estimator.effects import CentredNetwork, Columns
 from sksoftnewton._estimator.extent import MOST_FEATURES, Extent, Flags
+from sksoftnewton._estimator.hidden_units import HiddenUnits
 from sksoftnewton._estimator.importances import feature_importances
-from sksoftnewton._estimator.units import Units
 from sksoftnewton._inference.run import Run
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._rows.sampling import sampled
@@ -38,14 +38,14 @@ class Seen:
     Attributes
     ----------
     columns : Columns, the features in use
-    units : Units
+    units : HiddenUnits
     extent : Extent, or None where features are too many
     total_weight : float, of all rows
     messages : tuple of str, the warnings of the fit
     """
 
     columns: Columns
-    units: Units
+    units: HiddenUnits
     extent: Extent | None
     total_weight: float
     messages: tuple[str, ...]
@@ -100,7 +100,7 @@ def seen_results(
         "feature_importances_": place.moved_here(importances),
         "_seen": Seen(
             columns=columns,
-            units=Units.of(network, X, of_rows),
+            units=HiddenUnits.of(network, X, of_rows),
             extent=extent,
             total_weight=run.network.rows.total_weight,
             messages=tuple(messages),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._estimator.effects import Columns
 from sksoftnewton._estimator.explanation import feature_names, unit_values
+from sksoftnewton._estimator.hidden_units import HiddenUnits
 from sksoftnewton._estimator.seen import Seen
-from sksoftnewton._estimator.units import Units
 from sksoftnewton._inference.candidates import DECISIVE
 
 Array = NDArray[np.float64]
@@ -71,7 +71,7 @@ def _numbers(values: Array) -> str:
     return ", ".join(f"{value:.4g}" for value in np.ravel(values))
 
 
-def _units(model: Any, units: Units, names: NDArray[np.object_]) -> list[str]:
+def _units(model: Any, units: HiddenUnits, names: NDArray[np.object_]) -> list[str]:
     """One line a unit, those of most rows first."""
     values = unit_values(model)
     rows = [("unit", "share", "value", "leading features (mean in the unit)")]

@@ -18,7 +18,7 @@ LEAST_SHARE = 1e-300  # of a unit that no row belongs to
 
 
 @dataclass(frozen=True)
-class Units:
+class HiddenUnits:
     """The hidden units, as the training rows see them.
 
     A feature leads a unit by the standard deviation of what it adds to the unit's
@@ -41,7 +41,7 @@ class Units:
     mean: Array
 
     @classmethod
-    def of(cls, network: CentredNetwork, X: Any, weight: Array) -> Units:
+    def of(cls, network: CentredNetwork, X: Any, weight: Array) -> HiddenUnits:
         """The units of a network on weighted rows of all features."""
         shape = len(network.base), len(network.columns.used)
         share = np.zeros(shape[0])
