@@ -229,6 +229,14 @@ class TwoLayerSoftmaxRegressor(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, when they are all strings.
 
+    See Also
+    --------
+    two_layer_softmax_regression : The paper's problem, with a certificate.
+    sklearn.neural_network.MLPRegressor : Layers of sigmoids or ramps, trained by
+        stochastic gradients.
+    sklearn.gaussian_process.GaussianProcessRegressor : Chosen by the evidence as well,
+        at a cost that grows with the cube of the number of rows.
+
     Notes
     -----
     With weights ω, standardised first layer A1s (weights times the basis columns'
@@ -338,12 +346,20 @@ class TwoLayerSoftmaxRegressor(
         X : array-like or CSR of shape (n_samples, n_features)
             Sparse data are never made dense as a whole.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in the closed range of the output activation.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; a weight of 2 equals the row given twice.
 
         Returns
         -------
         self : TwoLayerSoftmaxRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            For input that is no table of finite numbers, targets out of range, and
+            parameters that do not fit together; it names the column or the parameter.
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
         data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
@@ -467,6 +483,7 @@ class TwoLayerSoftmaxRegressor(
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to predict.
         level : float, default=0.9
             Probability of the interval, between 0 and 1.
 
@@ -479,6 +496,11 @@ class TwoLayerSoftmaxRegressor(
         ------
         ValueError
             For another level, and where `predict` has no ``return_std``.
+
+        See Also
+        --------
+        predict : Its ``return_std`` is the standard deviation behind the interval.
+        is_outside : Flags rows where an interval promises too much.
         """
         check_is_fitted(self)
         check_level(level)
@@ -680,30 +702,38 @@ class TwoLayerSoftmaxRegressor(
         return np.take(values, 0, axis) if self._one_output else values
 
     def hidden_activations(self, X: Any) -> Any:
-        """Soft memberships of the hidden units, ``softmax(A1 x)``.
+        """Compute soft memberships of the hidden units, ``softmax(A1 x)``.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to divide among the units.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
+        ndarray of shape (n_samples, n_hidden_)
+            Non-negative rows of sum one.
+
+        See Also
+        --------
+        transform : The same as a step of a pipeline.
         """
         return self._hidden(X, "hidden_activations")
 
     def transform(self, X: Any) -> Any:
-        """The same as `hidden_activations`, for use as a step of a pipeline.
+        """Compute the same as `hidden_activations`, as a step of a pipeline.
 
         Columns are named ``twolayersoftmaxregressor0``, …; `set_output` makes frames.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to divide among the units.
 
         Returns
         -------
         ndarray or frame of shape (n_samples, n_hidden_)
+            Memberships.
         """
         return self._hidden(X, "transform")
 

@@ -24,6 +24,7 @@ class PredictionIntervalDisplay(Display):
     grid : ndarray of shape (grid_resolution,)
         Values of the feature.
     prediction, lower, upper : ndarrays of shape (grid_resolution,)
+        Predictions, and the ends of their intervals.
     level : float
         Probability that a new observation lies between ``lower`` and ``upper``.
     data : pair of ndarrays of shape (n_samples,), default=None
@@ -32,7 +33,9 @@ class PredictionIntervalDisplay(Display):
         Where the rows lie outside the training data, as `is_outside` has it: these
         parts are shaded.
     xlabel : str, default="feature"
+        Label of the horizontal axis.
     data_label : str, default="data"
+        Label of the data in the legend.
 
     Attributes
     ----------
@@ -42,6 +45,11 @@ class PredictionIntervalDisplay(Display):
     outside_ : matplotlib PolyCollection or None
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    DiagnosticsDisplay : Whether the intervals cover what they promise.
+    MembershipDisplay : The hidden units along one or two features.
 
     Examples
     --------
@@ -96,6 +104,7 @@ class PredictionIntervalDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         X : array-like or frame of shape (n_samples, n_features)
             Gives the range of the feature and the medians of the others. Of a
             pipeline, the columns that go into its first step.
@@ -108,12 +117,21 @@ class PredictionIntervalDisplay(Display):
         level : float, default=0.95
             Probability of the interval.
         grid_resolution : int, default=200
+            Places along the feature.
         ax : matplotlib Axes, default=None
             None: a new figure.
 
         Returns
         -------
         display : PredictionIntervalDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator, and for sparse X.
+        ValueError
+            For a feature, output, level or resolution that there is not.
         """
         fitted = Fitted(estimator, cls)
         if not 0 < level < 1:
