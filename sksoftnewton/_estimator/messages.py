@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._inference.monitor import in_units
 from sksoftnewton._inference.run import Run
@@ -18,10 +19,27 @@ Array = NDArray[np.float64]
 ONE_IN, LEAST_ROWS = 1000, 20
 
 
-def warn_of(messages: list[str], category: type[Warning]) -> None:
+def warnings_of(run: Run, max_iter: int, Y: Array, weight: Array) -> list[Warning]:
+    """What has to be said of a fit.
+
+    Parameters
+    ----------
+    run : Run, the outcome
+    max_iter : int
+    Y : ndarray of shape (n, n_outputs)
+    weight : ndarray of shape (n,)
+    """
+    outliers = [] if run.problem.log else outlier_messages(Y, weight)
+    return [
+        *map(ConvergenceWarning, failure_messages(run, max_iter)),
+        *map(UserWarning, outliers),
+    ]
+
+
+def warn_of(found: list[Warning]) -> None:
     """Warn the caller of `fit`."""
-    for message in messages:
-        warnings.warn(message, category, stacklevel=5)
+    for warning in found:
+        warnings.warn(warning, stacklevel=5)
 
 
 def failure_messages(run: Run, max_iter: int) -> list[str]:

@@ -18,7 +18,6 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d, get_tags
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -31,11 +30,7 @@ from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.explanation import check_output, explanation, pandas
 from sksoftnewton._estimator.inputs import numeric_input
-from sksoftnewton._estimator.messages import (
-    failure_messages,
-    outlier_messages,
-    warn_of,
-)
+from sksoftnewton._estimator.messages import warn_of, warnings_of
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
@@ -390,18 +385,15 @@ class TwoLayerSoftmaxRegressor(
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
-            failures = failure_messages(run, self.max_iter)
-            outliers = [] if run.problem.log else outlier_messages(Y, weight)
-            messages = failures + outliers
-            fitted.update(seen_results(run, data, weight, place, messages))
+            found = warnings_of(run, self.max_iter, Y, weight)
+            fitted.update(seen_results(run, data, weight, place, found))
             check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
         tasks.end_fit()
         settings.monitor.chosen(outcome(run))
-        warn_of(failures, ConvergenceWarning)
-        warn_of(outliers, UserWarning)
+        warn_of(found)
         return self
 
     def predict(
@@ -655,7 +647,7 @@ class TwoLayerSoftmaxRegressor(
         check_is_fitted(self)
         pd = pandas()
         check_positive(n_leading, "n_leading")
-        output = check_output(output, len(self.output_coef_))
+        output = check_output(output, self.output_coef_.shape[0])
         seen = self._seen_for("explain")
         place_of_fit(X, self, "explain")
         rows = self._validated(X)

@@ -113,7 +113,7 @@ def check_finite(attributes: Attributes) -> None:
     The evidence may be: it is −inf without a penalty and NaN where it is too large.
     """
     for name, value in attributes.items():
-        public = name.endswith("_") and name not in MAY_BE_INFINITE
+        public = name.endswith("_") and name not in (*MAY_BE_INFINITE, "basis_")
         columns_of = value.values() if isinstance(value, dict) else (value,)
         for column in columns_of:
             numbers = np.asarray(to_numpy(column)) if public else np.zeros(0)

@@ -65,7 +65,7 @@ class Seen:
 
 
 def seen_results(
-    run: Run, X: Any, weight: Array, place: Place, messages: list[str]
+    run: Run, X: Any, weight: Array, place: Place, warnings: list[Warning]
 ) -> dict[str, Any]:
     """The fitted attributes that are made of training rows.
 
@@ -75,7 +75,7 @@ def seen_results(
     X : ndarray or CSR of shape (n, n_features)
     weight : ndarray of shape (n,)
     place : Place of the public attributes
-    messages : list of str, the warnings of the fit
+    warnings : list of Warning, those of the fit
     """
     problem = run.problem
     basis, moments = problem.basis.take(problem.used), problem.features
@@ -103,7 +103,7 @@ def seen_results(
             units=HiddenUnits.of(network, X, of_rows),
             extent=extent,
             total_weight=run.network.rows.total_weight,
-            messages=tuple(messages),
+            messages=tuple(map(str, warnings)),
         ),
     }
 

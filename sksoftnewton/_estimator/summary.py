@@ -43,7 +43,7 @@ def summary(model: Any, seen: Seen) -> Summary:
     seen : Seen
     """
     names = feature_names(model)
-    n_used, n_outputs = len(seen.columns.used), len(np.asarray(model.output_coef_))
+    n_used, n_outputs = len(seen.columns.used), model.output_coef_.shape[0]
     title = (
         f"{type(model).__name__}: {_count(model.n_hidden_, 'unit')}, "
         f"{n_used} of {_count(model.n_features_in_, 'feature')}, "
