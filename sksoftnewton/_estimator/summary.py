@@ -47,7 +47,7 @@ def summary(model: Any, seen: Seen) -> Summary:
     title = (
         f"{type(model).__name__}: {_count(model.n_hidden_, 'unit')}, "
         f"{n_used} of {_count(model.n_features_in_, 'feature')}, "
-        f"{_count(n_outputs, 'output')}, {seen.total_weight:,.6g} rows"
+        f"{_count(n_outputs, 'output')}, {_rows(seen.total_weight)}"
     )
     facts = {
         "features": _features(model, seen, names),
@@ -65,6 +65,13 @@ def summary(model: Any, seen: Seen) -> Summary:
 
 def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _rows(total_weight: float) -> str:
+    """Weights count as repetitions, as far as they are whole numbers together."""
+    if total_weight == round(total_weight):
+        return _count(round(total_weight), "row")
+    return f"rows of total weight {total_weight:.6g}"
 
 
 def _numbers(values: Array) -> str:

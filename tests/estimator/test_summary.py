@@ -43,6 +43,18 @@ def test_the_title_and_the_text(diabetes):
     assert max(map(len, text.splitlines())) < 120
 
 
+def test_weights_count_as_rows():
+    X, y = make_friedman1(50, random_state=0)
+    model = TwoLayerSoftmaxRegressor(2, alpha=0.1, random_state=0)
+    for weight, words in (
+        (np.ones(50), "50 rows"),
+        (np.full(50, 30_000.0), "1,500,000 rows"),
+        (np.full(50, 0.25), "rows of total weight 12.5"),
+    ):
+        title = str(model.fit(X, y, weight).summary()).splitlines()[0]
+        assert title.endswith(f"1 output, {words}")
+
+
 def test_units_have_shares_values_and_leading_features(diabetes):
     model, X, _ = diabetes
     f = model.transform(X)
