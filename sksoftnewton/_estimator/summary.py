@@ -17,6 +17,7 @@ from sksoftnewton._inference.candidates import DECISIVE
 Array = NDArray[np.float64]
 
 MOST_UNITS, MOST_NAMES = 16, 10  # that are listed
+MOST_DASHES = 88
 
 
 class Summary:
@@ -60,7 +61,8 @@ def summary(model: Any, seen: Seen) -> Summary:
     }
     lines = [f"{name:<9} {fact}" for name, fact in facts.items()]
     units = _units(model, seen.units, names)
-    return Summary("\n".join([title, "", *units, "", *lines]))
+    rule = "-" * min(MOST_DASHES, max(map(len, (title, *units, *lines))))
+    return Summary("\n".join([title, rule, *units, rule, *lines]))
 
 
 def _count(n: int, noun: str) -> str:

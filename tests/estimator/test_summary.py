@@ -21,14 +21,21 @@ def diabetes():
     return model.fit(X, y), X, y
 
 
+def sections(model):
+    """Title, table of units and facts."""
+    found = re.split("\n-+\n", str(model.summary()))
+    assert len(found) == 3
+    return found
+
+
 def facts(model):
     """The lines below the table, by their names."""
-    lines = str(model.summary()).split("\n\n")[2].splitlines()
+    lines = sections(model)[2].splitlines()
     return dict(re.split(" +", line, maxsplit=1) for line in lines)
 
 
 def unit_lines(model):
-    return str(model.summary()).split("\n\n")[1].splitlines()[1:]
+    return sections(model)[1].splitlines()[1:]
 
 
 def test_the_title_and_the_text(diabetes):
