@@ -57,6 +57,7 @@ def network_results(
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
         "smearing_": smearing(problem, network, theta),
         "_posterior": None,
+        "_seen": None,
     }
     return {
         **_moved(attributes, place),
