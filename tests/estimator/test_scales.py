@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklearn.base import clone
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._inference.noise import quantile_of
 from sksoftnewton._rows.basis import Basis
 from tests.references import objective, standardised
 
@@ -102,14 +103,29 @@ def test_intervals_are_central_and_grow_with_their_level(fitted, name):
     mean, std = model.predict(X, return_std=True)
     if model.target_transform_ == "log":
         assert (wide > 0).all()
-        middle, mean = np.sqrt(narrow.prod(axis=1)), mean / model.smearing_
-        assert_allclose(middle, mean, rtol=1e-9)
-        deviation = np.log(wide[:, 1] / narrow[:, 1])
-        expected = np.log1p((std / (mean * model.smearing_)) ** 2) ** 0.5
-    else:
-        assert_allclose(narrow.mean(axis=1), mean)
-        deviation, expected = wide[:, 1] - narrow[:, 1], std
-    assert_allclose(deviation, expected * (norm.ppf(0.995) - norm.ppf(0.75)), rtol=1e-7)
+        std = np.log1p((std / mean) ** 2) ** 0.5
+        narrow, wide, mean = (
+            np.log(narrow),
+            np.log(wide),
+            np.log(mean / model.smearing_),
+        )
+    quantiles = model._posterior.quantiles
+    for ends, shares in ((narrow, (0.25, 0.75)), (wide, (0.005, 0.995))):
+        for end, share in zip(ends.T, shares, strict=True):
+            factor = quantile_of(quantiles, share)
+            assert_allclose(end, mean + factor * std, rtol=1e-7, atol=1e-9)
+
+
+def test_intervals_cover_noise_that_is_not_normal():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 1))
+    y = x[:, 0] + rng.standard_gamma(2, 3000)  # skewed, with a long tail
+    model = fit(x[:1500], y[:1500], target_transform="identity")
+    for level in (0.5, 0.8, 0.95):
+        lower, upper = model.predict_interval(x[1500:], level).T
+        share = (1 - level) / 2
+        assert_allclose((y[1500:] < lower).mean(), share, atol=0.025)
+        assert_allclose((y[1500:] > upper).mean(), share, atol=0.025)
 
 
 def test_intervals_stay_in_the_range_of_the_activation():
@@ -121,7 +137,8 @@ def test_intervals_stay_in_the_range_of_the_activation():
     ends = two.predict_interval(X, 0.8)
     assert ends.shape == (60, 2, 2)
     mean, std = two.predict(X, return_std=True)
-    expected = mean[..., None] + norm.ppf([0.1, 0.9]) * std[..., None]
+    factors = [quantile_of(two._posterior.quantiles, share) for share in (0.1, 0.9)]
+    expected = mean[..., None] + np.transpose(factors) * std[..., None]
     assert_allclose(ends, expected)
 
 

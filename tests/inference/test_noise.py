@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
+from scipy.stats import norm
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation, softmax
@@ -9,8 +10,11 @@ from sksoftnewton._inference import noise
 from sksoftnewton._inference.evidence import laplace
 from sksoftnewton._inference.noise import (
     LEAST_SQUARE,
+    LEVELS,
     PRIOR_DEVIATION,
     _of_units,
+    quantile_of,
+    residual_quantiles,
     unit_variances,
 )
 from sksoftnewton._inference.validation import leverages, residuals
@@ -51,6 +55,22 @@ def two_units(deviations, n=400, weight=None, n_outputs=1):
     theta = network.pack(A1, A2)
     found = laplace(network, theta, network.value(theta))
     return found, problem.units.targets.scale**2
+
+
+def laplace_of_constant(y, weight=None):
+    """The posterior of one unit that predicts the mean."""
+    problem = Problem(
+        np.zeros((len(y), 1)),
+        y[:, None],
+        np.ones(len(y)) if weight is None else weight.astype(float),
+        activation=get_activation("identity"),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    network = problem.network(1, (1.0, 1e-6))
+    theta = np.zeros(network.n_params)
+    return laplace(network, theta, network.value(theta))
 
 
 @pytest.mark.parametrize("deviations", [(0.1, 0.5), (0.4, 0.2)])
@@ -170,3 +190,24 @@ def test_the_noise_at_a_row_is_a_geometric_mean_of_those_of_the_units():
     of_parameters = constant.fit(x, y).predict(x, return_std=True)[1] ** 2
     of_parameters -= constant.noise_variance_
     assert_allclose(std**2, local + of_parameters, rtol=1e-9)
+
+
+def test_quantiles_of_residuals():
+    rng = np.random.default_rng(0)
+    normal, skewed = rng.normal(size=4000), rng.standard_exponential(4000) - 1
+    for y, inverse in ((normal, norm.ppf), (skewed, lambda p: -np.log1p(-p) - 1)):
+        found = laplace_of_constant(y)
+        quantiles = residual_quantiles(found, found.noise_variances()[:, None])
+        for share in (0.1, 0.5, 0.9):
+            expected = inverse(share) / y.std()
+            assert_allclose(quantile_of(quantiles, share), expected, atol=0.06)
+    outer = quantile_of(quantiles, 0.9999) / quantile_of(quantiles, LEVELS[-1])
+    assert_allclose(outer, norm.ppf(0.9999) / norm.ppf(LEVELS[-1]))
+
+
+def test_quantiles_take_weights_for_repetitions():
+    rng = np.random.default_rng(0)
+    y, weight = rng.normal(size=40), rng.integers(1, 4, 40)
+    pair = laplace_of_constant(y, weight), laplace_of_constant(np.repeat(y, weight))
+    one, other = (residual_quantiles(p, p.noise_variances()[:, None]) for p in pair)
+    assert_allclose(one, other, rtol=1e-10)
