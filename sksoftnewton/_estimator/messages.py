@@ -19,28 +19,49 @@ Array = NDArray[np.float64]
 ONE_IN, LEAST_ROWS = 1000, 20
 
 
-def warn_of_failure(run: Run, max_iter: int) -> None:
-    """Warn of a fit that ended by itself before it converged."""
+def warnings_of(run: Run, max_iter: int, Y: Array, weight: Array) -> list[Warning]:
+    """What has to be said of a fit.
+
+    Parameters
+    ----------
+    run : Run, the outcome
+    max_iter : int
+    Y : ndarray of shape (n, n_outputs)
+    weight : ndarray of shape (n,)
+    """
+    outliers = [] if run.problem.log else outlier_messages(Y, weight)
+    return [
+        *map(ConvergenceWarning, failure_messages(run, max_iter)),
+        *map(UserWarning, outliers),
+    ]
+
+
+def warn_of(found: list[Warning]) -> None:
+    """Warn the caller of `fit`."""
+    for warning in found:
+        warnings.warn(warning, stacklevel=5)
+
+
+def failure_messages(run: Run, max_iter: int) -> list[str]:
+    """What is wrong with a fit that ended by itself before it converged."""
     last = in_units(run.history[-1], run.problem.units.loss)
     loss = run.value * run.problem.units.loss
     where = f"(loss {loss:.3e}, gradient norm {last['gradient_norm']:.1e})"
     if run.status == MAX_ITER:
-        message = (
+        return [
             f"Stopped at max_iter={max_iter} while the objective was still falling "
             f"{where}. A larger max_iter, tol or alpha lets the fit converge."
-        )
-    elif run.status == NO_PROGRESS:
-        message = (
+        ]
+    if run.status == NO_PROGRESS:
+        return [
             f"Stopped after {len(run.history)} iterations because no step lowers the "
             f"objective any more {where}. A larger alpha makes the problem better "
             "conditioned."
-        )
-    else:
-        return
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)
+        ]
+    return []
 
 
-def warn_of_outliers(Y: Array, weight: Array) -> None:
+def outlier_messages(Y: Array, weight: Array) -> list[str]:
     """Name the rows whose targets outweigh all others together, if they are so few.
 
     Parameters
@@ -50,9 +71,10 @@ def warn_of_outliers(Y: Array, weight: Array) -> None:
     """
     counted = np.flatnonzero(weight)
     if len(counted) < LEAST_ROWS:
-        return
+        return []
     most = max(1, len(counted) // ONE_IN)
     weight = weight[counted]
+    messages = []
     for o, y in enumerate(Y[counted].T):
         # A row that stands for many is their median, not an outlier.
         median = np.quantile(y, 0.5, weights=weight, method="inverted_cdf")
@@ -66,11 +88,10 @@ def warn_of_outliers(Y: Array, weight: Array) -> None:
             continue
         which = ", ".join(str(row) for row in np.sort(counted[largest[:n_needed]])[:10])
         output = f" of output {o}" if Y.shape[1] > 1 else ""
-        warnings.warn(
+        messages.append(
             f"More than half of the squared deviations of y{output} are those of row"
             f"{'s' if n_needed > 1 else ''} {which}: the fit describes little else. If "
             "the targets there are errors, leave the rows out; if they are not, fit "
-            "y on another scale, such as its logarithm.",
-            UserWarning,
-            stacklevel=5,
+            "y on another scale, such as its logarithm."
         )
+    return messages

@@ -224,7 +224,7 @@ class WidthSearch:
                     run = self.candidates.better(run, other)
                 raise Stopped(run) from None
             screened.append((kind, run, time.perf_counter() - began))
-        first = self.candidates.kept(screened)
+        first = self.candidates.kept(screened, final=False)
         began = time.perf_counter()
         run = self.starts.on_growing_samples(first, problem)
         run = self.trainer.trained(run)
