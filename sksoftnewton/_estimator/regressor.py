@@ -320,7 +320,8 @@ class TwoLayerSoftmaxRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = True
-        if self.output_activation in ("softplus", "exp", "relu"):
+        positive = self.output_activation in ("softplus", "exp", "relu")
+        if positive or self.target_transform == "log":
             tags.target_tags.positive_only = True
             # Several outputs work, but scikit-learn's check of this tag fits
             # negative targets whatever positive_only says.
