@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
+from scipy.stats import norm
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation, softmax
@@ -9,8 +10,12 @@ from sksoftnewton._inference import noise
 from sksoftnewton._inference.evidence import laplace
 from sksoftnewton._inference.noise import (
     LEAST_SQUARE,
+    LEVELS,
+    NORMAL_RESIDUALS,
     PRIOR_DEVIATION,
     _of_units,
+    quantile_of,
+    residual_quantiles,
     unit_variances,
 )
 from sksoftnewton._inference.validation import leverages, residuals
@@ -170,3 +175,49 @@ def test_the_noise_at_a_row_is_a_geometric_mean_of_those_of_the_units():
     of_parameters = constant.fit(x, y).predict(x, return_std=True)[1] ** 2
     of_parameters -= constant.noise_variance_
     assert_allclose(std**2, local + of_parameters, rtol=1e-9)
+
+
+# -- quantiles of residuals ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_quantiles_are_those_of_standardised_residuals_drawn_to_normal_ones(n_outputs):
+    found, _ = two_units((0.1, 0.5), n=151, n_outputs=n_outputs)
+    variances = unit_variances(found)
+    f = softmax(found.network.rows.whole().logits(found.network.layers(found.theta)[0]))
+    of_rows = np.exp(f.T @ np.log(variances).T)
+    y_minus_prediction = -residuals(found.network, found.theta)
+    z = y_minus_prediction / np.sqrt(of_rows * (1 - leverages(found)))
+    own = np.quantile(z, LEVELS, axis=0, method="inverted_cdf").T
+    share = NORMAL_RESIDUALS / (NORMAL_RESIDUALS + 151)
+    expected = share * norm.ppf(LEVELS) + (1 - share) * own
+    quantiles = residual_quantiles(found, variances)
+    assert_allclose(quantiles, expected, rtol=1e-8, atol=1e-10)
+    assert quantile_of(quantiles, 0.5).shape == (n_outputs,)
+    assert_allclose(quantile_of(quantiles, 0.25), expected[:, 49])
+    # Beyond the outer levels the quantiles go on as those of a normal distribution.
+    outer = quantile_of(quantiles, 1e-4) / expected[:, 0]
+    assert_allclose(outer, norm.ppf(1e-4) / norm.ppf(0.005))
+
+
+def test_quantiles_depend_on_weights_as_on_repetitions():
+    x, y = halves(120)
+    weight = np.random.default_rng(3).integers(0, 4, 120)
+    rows = np.repeat(np.arange(120), weight)
+    kwargs = {"n_hidden": 4, "alpha": 1e-3, "random_state": 0}
+    a = TwoLayerSoftmaxRegressor(**kwargs).fit(x, y, weight)
+    b = TwoLayerSoftmaxRegressor(**kwargs).fit(x[rows], y[rows])
+    assert_allclose(a.predict_interval(x), b.predict_interval(x), rtol=1e-9)
+
+
+def test_intervals_of_skewed_noise_are_skewed():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (4000, 1))
+    y = 2 * x[:, 0] + rng.exponential(size=4000)
+    model = TwoLayerSoftmaxRegressor(
+        2, target_transform="identity", random_state=0
+    ).fit(x[:2000], y[:2000])
+    for level in (0.5, 0.9):
+        low, high = model.predict_interval(x[2000:], level).T
+        below, above = np.mean(y[2000:] < low), np.mean(y[2000:] > high)
+        assert_allclose([below, above], (1 - level) / 2, atol=0.03)
