@@ -94,13 +94,6 @@ def test_logarithms_are_predicted_by_conditional_means():
     assert_allclose(covered.mean(), 0.8, atol=0.03)
 
 
-def ends_by_definition(model, mean, std, level):
-    """Mean and quantiles of residuals times the deviation, (n, n_outputs, 2)."""
-    shares = (1 - level) / 2, (1 + level) / 2
-    quantiles = [quantile_of(model._posterior.quantiles, share) for share in shares]
-    return mean[..., None] + np.stack(quantiles, axis=-1) * std[..., None]
-
-
 @each_model
 def test_intervals_are_central_and_grow_with_their_level(fitted, name):
     model, (X, _) = fitted[name], data()
@@ -110,12 +103,29 @@ def test_intervals_are_central_and_grow_with_their_level(fitted, name):
     mean, std = model.predict(X, return_std=True)
     if model.target_transform_ == "log":
         assert (wide > 0).all()
-        narrow, wide = np.log(narrow), np.log(wide)
         std = np.log1p((std / mean) ** 2) ** 0.5
-        mean = np.log(mean / model.smearing_)
-    for level, ends in ((0.5, narrow), (0.99, wide)):
-        expected = ends_by_definition(model, mean[:, None], std[:, None], level)
-        assert_allclose(ends, expected[:, 0], rtol=1e-7, atol=1e-9)
+        narrow, wide, mean = (
+            np.log(narrow),
+            np.log(wide),
+            np.log(mean / model.smearing_),
+        )
+    quantiles = model._posterior.quantiles
+    for ends, shares in ((narrow, (0.25, 0.75)), (wide, (0.005, 0.995))):
+        for end, share in zip(ends.T, shares, strict=True):
+            factor = quantile_of(quantiles, share)
+            assert_allclose(end, mean + factor * std, rtol=1e-7, atol=1e-9)
+
+
+def test_intervals_cover_noise_that_is_not_normal():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 1))
+    y = x[:, 0] + rng.standard_gamma(2, 3000)  # skewed, with a long tail
+    model = fit(x[:1500], y[:1500], target_transform="identity")
+    for level in (0.5, 0.8, 0.95):
+        lower, upper = model.predict_interval(x[1500:], level).T
+        share = (1 - level) / 2
+        assert_allclose((y[1500:] < lower).mean(), share, atol=0.025)
+        assert_allclose((y[1500:] > upper).mean(), share, atol=0.025)
 
 
 def test_intervals_stay_in_the_range_of_the_activation():
@@ -127,7 +137,9 @@ def test_intervals_stay_in_the_range_of_the_activation():
     ends = two.predict_interval(X, 0.8)
     assert ends.shape == (60, 2, 2)
     mean, std = two.predict(X, return_std=True)
-    assert_allclose(ends, ends_by_definition(two, mean, std, 0.8))
+    factors = [quantile_of(two._posterior.quantiles, share) for share in (0.1, 0.9)]
+    expected = mean[..., None] + np.transpose(factors) * std[..., None]
+    assert_allclose(ends, expected)
 
 
 def test_several_targets_may_be_logarithms():

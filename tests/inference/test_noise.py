@@ -58,6 +58,22 @@ def two_units(deviations, n=400, weight=None, n_outputs=1):
     return found, problem.units.targets.scale**2
 
 
+def laplace_of_constant(y, weight=None):
+    """The posterior of one unit that predicts the mean."""
+    problem = Problem(
+        np.zeros((len(y), 1)),
+        y[:, None],
+        np.ones(len(y)) if weight is None else weight.astype(float),
+        activation=get_activation("identity"),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    network = problem.network(1, (1.0, 1e-6))
+    theta = np.zeros(network.n_params)
+    return laplace(network, theta, network.value(theta))
+
+
 @pytest.mark.parametrize("deviations", [(0.1, 0.5), (0.4, 0.2)])
 def test_two_variances_are_recovered(deviations):
     found, square = two_units(deviations)
@@ -177,6 +193,27 @@ def test_the_noise_at_a_row_is_a_geometric_mean_of_those_of_the_units():
     assert_allclose(std**2, local + of_parameters, rtol=1e-9)
 
 
+def test_quantiles_of_residuals():
+    rng = np.random.default_rng(0)
+    normal, skewed = rng.normal(size=4000), rng.standard_exponential(4000) - 1
+    for y, inverse in ((normal, norm.ppf), (skewed, lambda p: -np.log1p(-p) - 1)):
+        found = laplace_of_constant(y)
+        quantiles = residual_quantiles(found, found.noise_variances()[:, None])
+        for share in (0.1, 0.5, 0.9):
+            expected = inverse(share) / y.std()
+            assert_allclose(quantile_of(quantiles, share), expected, atol=0.06)
+    outer = quantile_of(quantiles, 0.9999) / quantile_of(quantiles, LEVELS[-1])
+    assert_allclose(outer, norm.ppf(0.9999) / norm.ppf(LEVELS[-1]))
+
+
+def test_quantiles_take_weights_for_repetitions():
+    rng = np.random.default_rng(0)
+    y, weight = rng.normal(size=40), rng.integers(1, 4, 40)
+    pair = laplace_of_constant(y, weight), laplace_of_constant(np.repeat(y, weight))
+    one, other = (residual_quantiles(p, p.noise_variances()[:, None]) for p in pair)
+    assert_allclose(one, other, rtol=1e-10)
+
+
 # -- quantiles of residuals ----------------------------------------------------------
 
 
@@ -198,26 +235,3 @@ def test_quantiles_are_those_of_standardised_residuals_drawn_to_normal_ones(n_ou
     # Beyond the outer levels the quantiles go on as those of a normal distribution.
     outer = quantile_of(quantiles, 1e-4) / expected[:, 0]
     assert_allclose(outer, norm.ppf(1e-4) / norm.ppf(0.005))
-
-
-def test_quantiles_depend_on_weights_as_on_repetitions():
-    x, y = halves(120)
-    weight = np.random.default_rng(3).integers(0, 4, 120)
-    rows = np.repeat(np.arange(120), weight)
-    kwargs = {"n_hidden": 4, "alpha": 1e-3, "random_state": 0}
-    a = TwoLayerSoftmaxRegressor(**kwargs).fit(x, y, weight)
-    b = TwoLayerSoftmaxRegressor(**kwargs).fit(x[rows], y[rows])
-    assert_allclose(a.predict_interval(x), b.predict_interval(x), rtol=1e-9)
-
-
-def test_intervals_of_skewed_noise_are_skewed():
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (4000, 1))
-    y = 2 * x[:, 0] + rng.exponential(size=4000)
-    model = TwoLayerSoftmaxRegressor(
-        2, target_transform="identity", random_state=0
-    ).fit(x[:2000], y[:2000])
-    for level in (0.5, 0.9):
-        low, high = model.predict_interval(x[2000:], level).T
-        below, above = np.mean(y[2000:] < low), np.mean(y[2000:] > high)
-        assert_allclose([below, above], (1 - level) / 2, atol=0.03)
