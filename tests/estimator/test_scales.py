@@ -142,14 +142,13 @@ def test_intervals_stay_in_the_range_of_the_activation():
     assert_allclose(ends, expected)
 
 
-@pytest.mark.parametrize("n_outputs", [1, 2])
-def test_several_targets_may_be_logarithms(n_outputs):
+def test_several_targets_may_be_logarithms():
     X, y = data()
-    Y = np.column_stack([y, 1e3 / y][:n_outputs])
+    Y = np.column_stack([y, 1e3 / y])
     model = fit(X, Y, n_hidden=4, target_transform="log")
     predicted, std = model.predict(X, return_std=True)
-    assert predicted.shape == std.shape == (60, n_outputs)
-    assert model.smearing_.shape == (n_outputs,)
+    assert predicted.shape == std.shape == (60, 2)
+    assert model.smearing_.shape == (2,)
     f = model.hidden_activations(X)
     logs = f @ model.output_coef_.T
     residual = np.log(Y) - logs

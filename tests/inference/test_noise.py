@@ -11,6 +11,7 @@ from sksoftnewton._inference.evidence import laplace
 from sksoftnewton._inference.noise import (
     LEAST_SQUARE,
     LEVELS,
+    NORMAL_RESIDUALS,
     PRIOR_DEVIATION,
     _of_units,
     quantile_of,
@@ -108,7 +109,7 @@ def test_units_of_their_own_need_decisive_residuals(monkeypatch):
 
 def test_the_gain_is_one_of_the_likelihood_of_rows_left_out(monkeypatch):
     """The least threshold that rejects is log p(own variances) − log p(constant)."""
-    found, _ = two_units((0.25, 0.35), n=60)
+    found, _ = two_units((0.25, 0.35), n=20)
     h = leverages(found)[:, 0]
     c = residuals(found.network, found.theta)[:, 0]
     constant = found.noise_variances()[0]
@@ -122,9 +123,9 @@ def test_the_gain_is_one_of_the_likelihood_of_rows_left_out(monkeypatch):
     def log_density(variance):
         return -0.5 * np.sum(np.log(variance) + left_out**2 / variance)
 
-    gain = log_density(variances) - log_density(np.full(60, constant))
-    # Squares are relative to variances of residuals that lost a share h to the fit.
-    for threshold, kept in ((gain - 1.05, True), (gain - 0.95, False)):
+    gain = log_density(variances) - log_density(np.full(20, constant))
+    # One variance more has to gain one.
+    for threshold, kept in ((gain - 1.001, True), (gain - 0.999, False)):
         monkeypatch.setattr(noise, "DECISIVE", threshold)
         assert (unit_variances(found)[0] != constant).all() == kept
 
@@ -211,3 +212,26 @@ def test_quantiles_take_weights_for_repetitions():
     pair = laplace_of_constant(y, weight), laplace_of_constant(np.repeat(y, weight))
     one, other = (residual_quantiles(p, p.noise_variances()[:, None]) for p in pair)
     assert_allclose(one, other, rtol=1e-10)
+
+
+# -- quantiles of residuals ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_quantiles_are_those_of_standardised_residuals_drawn_to_normal_ones(n_outputs):
+    found, _ = two_units((0.1, 0.5), n=151, n_outputs=n_outputs)
+    variances = unit_variances(found)
+    f = softmax(found.network.rows.whole().logits(found.network.layers(found.theta)[0]))
+    of_rows = np.exp(f.T @ np.log(variances).T)
+    y_minus_prediction = -residuals(found.network, found.theta)
+    z = y_minus_prediction / np.sqrt(of_rows * (1 - leverages(found)))
+    own = np.quantile(z, LEVELS, axis=0, method="inverted_cdf").T
+    share = NORMAL_RESIDUALS / (NORMAL_RESIDUALS + 151)
+    expected = share * norm.ppf(LEVELS) + (1 - share) * own
+    quantiles = residual_quantiles(found, variances)
+    assert_allclose(quantiles, expected, rtol=1e-8, atol=1e-10)
+    assert quantile_of(quantiles, 0.5).shape == (n_outputs,)
+    assert_allclose(quantile_of(quantiles, 0.25), expected[:, 49])
+    # Beyond the outer levels the quantiles go on as those of a normal distribution.
+    outer = quantile_of(quantiles, 1e-4) / expected[:, 0]
+    assert_allclose(outer, norm.ppf(1e-4) / norm.ppf(0.005))

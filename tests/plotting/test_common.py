@@ -28,7 +28,7 @@ from sksoftnewton.plotting import (
     PredictionIntervalDisplay,
 )
 from sksoftnewton.plotting._base import COLORS, LINE_STYLES
-from tests.plotting.cases import FRAME, NAMES, X, Y, points
+from tests.plotting.cases import FRAME, NAMES, X, Y, points, slice_of
 
 DISPLAYS = (
     ConvergenceDisplay,
@@ -271,3 +271,25 @@ def test_columns_without_a_range_to_draw_over(mixed):
             MembershipDisplay.from_estimator(*mixed, name)
     with pytest.raises(ValueError, match=r"'price' is not among .*: size, rooms"):
         MembershipDisplay.from_estimator(*mixed, "price")
+
+
+@pytest.mark.parametrize("target_transform", ["identity", "log"])
+def test_every_display_draws_a_model_on_ramps(target_transform):
+    y = np.exp(Y / 2)
+    fit = TwoLayerSoftmaxRegressor(
+        n_hidden=3, basis="ramps", target_transform=target_transform, random_state=0
+    ).fit(X, y)
+    grid = np.linspace(X[:, 0].min(), X[:, 0].max(), 30)
+    rows = slice_of({0: grid})
+    memberships = MembershipDisplay.from_estimator(fit, X, 0, grid_resolution=30)
+    np.testing.assert_allclose(memberships.memberships, fit.hidden_activations(rows))
+    interval = PredictionIntervalDisplay.from_estimator(
+        fit, X, y, feature=0, grid_resolution=30
+    )
+    np.testing.assert_allclose(points(interval.line_), [grid, fit.predict(rows)])
+    for drawn in (
+        ConvergenceDisplay.from_estimator(fit),
+        EvidenceDisplay.from_estimator(fit),
+        DiagnosticsDisplay.from_estimator(fit, X, y),
+    ):
+        assert isinstance(drawn.figure_, Figure)
