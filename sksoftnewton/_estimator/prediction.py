@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from sksoftnewton._activations import Activation, softmax
+from sksoftnewton._inference.noise import quantile_of
 from sksoftnewton._rows.basis import Basis
 
 Array = NDArray[np.float64]
@@ -76,10 +76,26 @@ def check_level(level: Any) -> None:
         raise ValueError(f"level={level!r} is not a number between 0 and 1.")
 
 
-def interval(mean: Array, deviation: Array, level: float) -> Array:
-    """Both ends of the central interval of normal observations, (..., 2)."""
-    half = norm.ppf((1 + level) / 2) * deviation
-    ends = np.stack([mean - half, mean + half], axis=-1)
+def check_positive(value: Any, name: str) -> None:
+    """Raise ValueError unless it is a positive integer."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise ValueError(f"{name}={value!r} is not a positive integer.")
+
+
+def interval(mean: Array, deviation: Array, level: float, quantiles: Array) -> Array:
+    """Both ends of the central interval of new observations, (n, n_outputs, 2).
+
+    Parameters
+    ----------
+    mean, deviation : ndarray of shape (n, n_outputs)
+    level : float
+    quantiles : ndarray of shape (n_outputs, n_levels), of standardised residuals
+    """
+    factors = [
+        quantile_of(quantiles, share) for share in ((1 - level) / 2, (1 + level) / 2)
+    ]
+    ends = np.stack([mean + factor * deviation for factor in factors], axis=-1)
     largest = np.finfo(mean.dtype).max
     rounded: Array = np.clip(ends, -largest, largest).astype(mean.dtype, copy=False)
     return rounded
@@ -105,7 +121,21 @@ def log_normal_deviation(mean: Array, variance: Array) -> Array:
     return deviation
 
 
+def log_normal_covariance(mean: Array, covariance: Array) -> Array:
+    """Covariance of log-normal targets of so large means.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n, n_outputs)
+    covariance : ndarray of shape (n, n, n_outputs), of the logarithms
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        products = np.expm1(covariance) * mean[:, None] * mean
+    # A mean of zero times what overflows.
+    return np.nan_to_num(products, copy=False, nan=0.0, posinf=np.inf, neginf=-np.inf)
+
+
 def finite(values: Array, dtype: Any) -> Array:
-    """Non-negative overflow as the largest number of a dtype."""
+    """Overflow as the largest number of a dtype, with its sign."""
     largest = np.finfo(dtype).max
-    return np.minimum(values, largest).astype(dtype, copy=False)
+    return np.clip(values, -largest, largest).astype(dtype, copy=False)

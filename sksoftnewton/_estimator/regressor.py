@@ -28,8 +28,9 @@ from sklearn.utils.validation import (
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.explanation import check_output, explanation, pandas
 from sksoftnewton._estimator.inputs import numeric_input
-from sksoftnewton._estimator.messages import warn_of_failure, warn_of_outliers
+from sksoftnewton._estimator.messages import warn_of, warnings_of
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
@@ -39,9 +40,11 @@ from sksoftnewton._estimator.parameters import (
 )
 from sksoftnewton._estimator.prediction import (
     check_level,
+    check_positive,
     exponentials,
     finite,
     interval,
+    log_normal_covariance,
     log_normal_deviation,
     memberships,
     outputs,
@@ -51,8 +54,12 @@ from sksoftnewton._estimator.results import (
     network_results,
     results,
 )
+from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
+from sksoftnewton._estimator.summary import Summary, summary
+from sksoftnewton._inference.candidates import outcome
 from sksoftnewton._inference.monitor import Monitor
+from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.search import Search
 from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
@@ -146,8 +153,9 @@ class TwoLayerSoftmaxRegressor(
         Determines the random starts, and with more than 2,048 observations the rows
         of sketches and samples: four fifths of the rows, but at most 10,000, on which
         everything is chosen, and as many others to compare errors on.
-    verbose : bool, default=False
-        Print one line per iteration.
+    verbose : int or bool, default=False
+        1 or True: print one line for each network that is judged, and one for the
+        choice. 2: also one for each iteration.
 
     Attributes
     ----------
@@ -171,6 +179,12 @@ class TwoLayerSoftmaxRegressor(
     support_ : ndarray of bool of shape (n_features_in_,)
         The features in use. Others have weight zero; there are none for a given
         ``alpha``.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        How much each feature matters, with sum one and zero for features left out: the
+        standard deviation of its effects on predictions of at most 2,048 training rows
+        (on the log scale, of log y), in units of that of y. The effect of a feature is
+        the prediction less the one with all its columns at their means. All are zero
+        for a constant model.
     alpha_ : ndarray of shape (2,)
         The two penalties in use.
     noise_variance_ : ndarray of shape (n_outputs,)
@@ -210,6 +224,14 @@ class TwoLayerSoftmaxRegressor(
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Names of the features, when they are all strings.
 
+    See Also
+    --------
+    two_layer_softmax_regression : The paper's problem, with a certificate.
+    sklearn.neural_network.MLPRegressor : Layers of sigmoids or ramps, trained by
+        stochastic gradients.
+    sklearn.gaussian_process.GaussianProcessRegressor : Chosen by the evidence as well,
+        at a cost that grows with the cube of the number of rows.
+
     Notes
     -----
     With weights ω, standardised first layer A1s (weights times the basis columns'
@@ -247,6 +269,7 @@ class TwoLayerSoftmaxRegressor(
 
     alpha_: Array
     _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
+    _seen: Seen | None = None  # of the training rows
 
     def __init__(
         self,
@@ -267,7 +290,7 @@ class TwoLayerSoftmaxRegressor(
         warm_start: bool = False,
         n_jobs: int | None = None,
         random_state: Any = None,
-        verbose: bool = False,
+        verbose: int | bool = False,
     ) -> None:
         self.n_hidden = n_hidden
         self.output_activation = output_activation
@@ -297,7 +320,8 @@ class TwoLayerSoftmaxRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = True
-        if self.output_activation in ("softplus", "exp", "relu"):
+        positive = self.output_activation in ("softplus", "exp", "relu")
+        if positive or self.target_transform == "log":
             tags.target_tags.positive_only = True
             # Several outputs work, but scikit-learn's check of this tag fits
             # negative targets whatever positive_only says.
@@ -318,20 +342,28 @@ class TwoLayerSoftmaxRegressor(
         X : array-like or CSR of shape (n_samples, n_features)
             Sparse data are never made dense as a whole.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in the closed range of the output activation.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; a weight of 2 equals the row given twice.
 
         Returns
         -------
         self : TwoLayerSoftmaxRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            For input that is no table of finite numbers, targets out of range, and
+            parameters that do not fit together; it names the column or the parameter.
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
         data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
         settings, output_weights = settings_of(self, Y.shape[1])
-        previous = self._previous_layers(data.shape[1], Y.shape[1])
+        previous = self._previous_layers(data.shape[1], Y)
         place = Place(X)
         tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
-        settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
+        settings = replace(settings, monitor=Monitor(int(self.verbose), tasks))
 
         tasks.begin_fit()
         with single_threaded_blas():
@@ -343,36 +375,46 @@ class TwoLayerSoftmaxRegressor(
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
-                dense_blocks=self.basis == "ramps",
+                dense_blocks=self.basis == "ramps"
+                or (previous is not None and not previous.basis.is_linear),
             )
             if settings.alpha is not None:
                 inside = problem.units.alpha_inside(settings.alpha)
                 settings = replace(settings, alpha=inside)
-            search = Search(problem, settings, self._generator())
+            search = Search(problem, settings, generator(self.random_state))
             if previous is None:
                 run = search.best()
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
+            found = warnings_of(run, self.max_iter, Y, weight)
+            fitted.update(seen_results(run, data, weight, place, found))
             check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
         tasks.end_fit()
-        warn_of_failure(run, self.max_iter)
-        if not run.problem.log:
-            warn_of_outliers(Y, weight)
+        settings.monitor.chosen(outcome(run))
+        warn_of(found)
         return self
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
+    def predict(
+        self, X: Any, return_std: bool = False, return_cov: bool = False
+    ) -> Any:
         """Predict targets.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to predict.
         return_std : bool, default=False
             Whether to return also the standard deviation of a new observation,
             in which noise and the uncertainty of the parameters are combined.
+        return_cov : bool, default=False
+            Whether to return also the covariance of new observations at all rows: the
+            squares of ``std`` on its diagonal, and beside it what rows share through
+            the uncertainty of the parameters. Time and memory grow with the square of
+            the number of rows.
 
         Returns
         -------
@@ -380,31 +422,62 @@ class TwoLayerSoftmaxRegressor(
             In the dtype of X, float32 or float64.
         std : ndarray of the same shape, only with ``return_std``
             In the units of y.
+        cov : ndarray of shape (n_samples, n_samples[, n_outputs]), with ``return_cov``
+            In the units of y squared.
+
+        Raises
+        ------
+        ValueError
+            For both at once, and where the model is too large for a covariance of its
+            parameters.
+
+        See Also
+        --------
+        predict_interval : Interval for a new observation at each row.
+        sample_y : Draws of new observations.
         """
+        if return_std and return_cov:
+            raise ValueError("Only one of return_std and return_cov can be True.")
         check_is_fitted(self)
         place = place_of_fit(X, self, "predict")
         X = self._validated(X)
         y = self._outputs(X)
         if self.target_transform_ == "log":
             y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
-        if not return_std:
+        if return_std:
+            spread = self._deviation(X, y)
+        elif return_cov:
+            spread = self._covariance(X, y)
+        else:
             return place.moved_here(self._as_passed(y))
-        variance = self._variance(X, "return_std=True")
-        std = np.sqrt(variance)
+        return tuple(place.moved_here(self._as_passed(part)) for part in (y, spread))
+
+    def _deviation(self, X: Any, y: Array) -> Array:
+        """Of new observations with the predictions y, (n, n_outputs)."""
+        with single_threaded_blas():
+            variance = self._posterior_for("return_std=True").variance(canonical(X))
         if self.target_transform_ == "log":
-            std = log_normal_deviation(y, variance)
-        std = finite(std, y.dtype)
-        return tuple(place.moved_here(self._as_passed(part)) for part in (y, std))
+            return finite(log_normal_deviation(y, variance), y.dtype)
+        return finite(np.sqrt(variance), y.dtype)
+
+    def _covariance(self, X: Any, y: Array) -> Array:
+        """Of new observations with the predictions y, (n, n, n_outputs)."""
+        with single_threaded_blas():
+            covariance = self._posterior_for("return_cov=True").covariance(canonical(X))
+        if self.target_transform_ == "log":
+            covariance = log_normal_covariance(y.astype(np.float64), covariance)
+        return finite(covariance, y.dtype)
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Any:
         """Predict an interval for a new observation at each row.
 
-        It has the same probability on both sides and lies in the range of the output
-        activation.
+        It has the same probability on both sides, by the quantiles of standardised
+        residuals of rows left out, and lies in the range of the output activation.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to predict.
         level : float, default=0.9
             Probability of the interval, between 0 and 1.
 
@@ -417,18 +490,190 @@ class TwoLayerSoftmaxRegressor(
         ------
         ValueError
             For another level, and where `predict` has no ``return_std``.
+
+        See Also
+        --------
+        predict : Its ``return_std`` is the standard deviation behind the interval.
+        is_outside : Flags rows where an interval promises too much.
         """
         check_is_fitted(self)
         check_level(level)
         place = place_of_fit(X, self, "predict_interval")
         X = self._validated(X)
         y = self._outputs(X)
-        variance = self._variance(X, "predict_interval")
-        ends = interval(y, np.sqrt(variance), level)
+        with single_threaded_blas():
+            posterior = self._posterior_for("predict_interval")
+            variance = posterior.variance(canonical(X))
+        ends = interval(y, np.sqrt(variance), level, posterior.quantiles)
+        return place.moved_here(self._as_passed(self._within_range(ends), axis=1))
+
+    def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw new observations, jointly for all rows.
+
+        Each draw is one of the parameters, which all rows and outputs share, and one of
+        the noise of each row. Without the log scale draws are normal with the mean and
+        the covariance that `predict` returns; those beyond the range of the output
+        activation are moved to its ends. On the log scale they are exponentials of
+        normal draws of log y: their medians are the middle of `predict_interval`, and
+        their means those of `predict` as far as residuals are normal.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_rows, n_features)
+            Rows at which to draw.
+        n_samples : int, default=1
+            Number of draws.
+        random_state : int, RandomState instance or None, default=None
+            Determines the draws. The estimator's own ``random_state`` does not.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_samples) or (n_rows, n_outputs, n_samples)
+            In the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            For another number of draws, and where `predict` has no ``return_std``.
+
+        See Also
+        --------
+        predict : With ``return_cov=True``, the covariance of such draws.
+        """
+        check_is_fitted(self)
+        check_positive(n_samples, "n_samples")
+        place = place_of_fit(X, self, "sample_y")
+        X = self._validated(X)
+        y = self._outputs(X)
+        rng = generator(random_state)
+        with single_threaded_blas():
+            posterior = self._posterior_for("sample_y")
+            drawn = posterior.draws(canonical(X), n_samples, rng)
+        drawn = finite(y[:, :, None] + drawn, y.dtype)
+        return place.moved_here(self._as_passed(self._within_range(drawn), axis=1))
+
+    def is_outside(self, X: Any) -> Any:
+        """Flag rows that lie farther out than the training rows.
+
+        They are farther from the mean of the training rows than 99 % of up to 2,048 of
+        these are, each measured as a new row would be. The distance is taken in the
+        features in use, standardised and decorrelated. Rows within it can still lie
+        where no training rows were, such as between two groups of them.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+            Rows to judge.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+            True for rows outside, where predictions extrapolate.
+
+        Raises
+        ------
+        ValueError
+            For models of more than 1,000 features in use.
+        """
+        check_is_fitted(self)
+        place = place_of_fit(X, self, "is_outside")
+        X = self._validated(X)
+        seen = self._seen_for("is_outside")
+        with single_threaded_blas():
+            return place.moved_here(seen.is_outside(X))
+
+    def summary(self) -> Summary:
+        """Summarise the fit in a short table of text.
+
+        For each unit: its share of the training rows, its value (the prediction for a
+        row that belongs to it alone), and up to three features that set it apart from
+        the other units, with the sign of their influence on its membership and their
+        means in the unit, in the units of X. Below: the features in use with their
+        importances, basis, scale of the target, noise, the log evidence and how far it
+        lies above that of the next width (width and features have priors, which count),
+        and the warnings of the fit.
+
+        Returns
+        -------
+        Summary
+            Prints as text; `str` gives the text.
+
+        Raises
+        ------
+        ValueError
+            For a model that an older version has stored.
+
+        See Also
+        --------
+        explain : The same for single rows.
+        """
+        check_is_fitted(self)
+        return summary(self, self._seen_for("summary"))
+
+    def explain(self, X: Any, output: int | None = None, n_leading: int = 3) -> Any:
+        """Explain predictions by the units and features that lead to them.
+
+        Needs pandas.
+
+        Parameters
+        ----------
+        X : array-like, CSR or frame of shape (n_samples, n_features)
+            Rows to explain.
+        output : int, default=None
+            Which of several outputs is explained; not needed for one.
+        n_leading : int, default=3
+            Number of units and of features of each row that are listed.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With a row for each row of X and its index: ``prediction``; ``unit_1``,
+            ``share_1`` and ``value_1`` for the unit of the largest membership, that
+            membership and the prediction for the unit alone, and so on for the next
+            ones; ``feature_1`` and ``effect_1`` for the feature of the largest effect,
+            which is the prediction less the one with all columns of the feature at
+            their means, and so on; ``outside``, as `is_outside` has it. All in the
+            units of y. Effects do not add up to the prediction.
+
+        Raises
+        ------
+        ValueError
+            For an output or a number that there is not, and for a model that an older
+            version has stored.
+        ImportError
+            Without pandas.
+
+        See Also
+        --------
+        summary : Units and features of all training rows together.
+        """
+        check_is_fitted(self)
+        pd = pandas()
+        check_positive(n_leading, "n_leading")
+        output = check_output(output, self.output_coef_.shape[0])
+        seen = self._seen_for("explain")
+        place_of_fit(X, self, "explain")
+        rows = self._validated(X)
+        with single_threaded_blas():
+            columns = explanation(self, seen, rows, output, n_leading)
+        return pd.DataFrame(
+            columns, index=X.index if isinstance(X, pd.DataFrame) else None
+        )
+
+    def _seen_for(self, asked_for: str) -> Seen:
+        """What the fit kept of its rows; an error that names what needs it."""
+        if self._seen is None:
+            raise ValueError(
+                f"{asked_for} is not available: the model was stored by an older "
+                "version, or the fit has not ended yet."
+            )
+        return self._seen
+
+    def _within_range(self, values: Array) -> Array:
+        """Ends or draws on the scale of `_outputs`, as possible targets."""
         if self.target_transform_ == "log":
-            ends = exponentials(ends, 1.0)
-        ends = np.clip(ends, *get_activation(self.output_activation).target_range)
-        return place.moved_here(self._as_passed(ends))
+            values = exponentials(values, 1.0)
+        return np.clip(values, *get_activation(self.output_activation).target_range)
 
     def _outputs(self, X: Any) -> Array:
         """h(A2 f) of validated rows, logarithms for log targets, (n, n_outputs)."""
@@ -436,47 +681,54 @@ class TwoLayerSoftmaxRegressor(
         output_coef = self._layers()[2].astype(f.dtype, copy=False)
         return outputs(get_activation(self.output_activation), f, output_coef)
 
-    def _variance(self, X: Any, asked_for: str) -> Array:
-        """Of new observations at validated rows, on the scale of `_outputs`."""
+    def _posterior_for(self, asked_for: str) -> Posterior:
+        """The posterior; an error that names what needs it where there is none."""
         if self._posterior is None:
             raise ValueError(
                 f"{asked_for} is not available: the covariance of the parameters "
                 f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
                 "would be too large a matrix, or the fit has not ended yet."
             )
-        with single_threaded_blas():
-            variance: Array = self._posterior.variance(canonical(X))
-        return variance
+        posterior: Posterior = self._posterior
+        return posterior
 
-    def _as_passed(self, values: Array) -> Array:
+    def _as_passed(self, values: Array, axis: int = -1) -> Array:
         """Without the axis of outputs if y had none."""
-        return values[:, 0] if self._one_output else values
+        return np.take(values, 0, axis) if self._one_output else values
 
     def hidden_activations(self, X: Any) -> Any:
-        """Soft memberships of the hidden units, ``softmax(A1 x)``.
+        """Compute soft memberships of the hidden units, ``softmax(A1 x)``.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to divide among the units.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_hidden_), non-negative rows of sum one
+        ndarray of shape (n_samples, n_hidden_)
+            Non-negative rows of sum one.
+
+        See Also
+        --------
+        transform : The same as a step of a pipeline.
         """
         return self._hidden(X, "hidden_activations")
 
     def transform(self, X: Any) -> Any:
-        """The same as `hidden_activations`, for use as a step of a pipeline.
+        """Compute the same as `hidden_activations`, as a step of a pipeline.
 
         Columns are named ``twolayersoftmaxregressor0``, …; `set_output` makes frames.
 
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
+            Rows to divide among the units.
 
         Returns
         -------
         ndarray or frame of shape (n_samples, n_hidden_)
+            Memberships.
         """
         return self._hidden(X, "transform")
 
@@ -541,10 +793,6 @@ class TwoLayerSoftmaxRegressor(
         self._one_output = Y.ndim == 1
         return X, Y.reshape(len(Y), -1), weight
 
-    def _generator(self) -> np.random.Generator:
-        random_state = check_random_state(self.random_state)
-        return np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
-
     def _tasks(
         self,
         checked: Any,
@@ -568,7 +816,7 @@ class TwoLayerSoftmaxRegressor(
             },
         )
 
-    def _previous_layers(self, n_features: int, n_outputs: int) -> Layers | None:
+    def _previous_layers(self, n_features: int, Y: Array) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
@@ -584,20 +832,33 @@ class TwoLayerSoftmaxRegressor(
                 else self.target_transform,
             ),
             ("the number of features", len(self.basis_.knots_), n_features),
-            ("the number of outputs", self.output_coef_.shape[0], n_outputs),
+            ("the number of outputs", self.output_coef_.shape[0], Y.shape[1]),
         ):
             if before != now:
                 raise ValueError(
                     f"warm_start=True, but {name} changed from {before} to {now} "
                     "since the previous fit. Use warm_start=False."
                 )
-        return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
+        log = self.target_transform_ == "log"
+        if log and (self.output_activation != "identity" or Y.min() <= 0):
+            raise ValueError(
+                "warm_start=True, but the previous fit was one of logarithms of y, "
+                'which takes positive targets and output_activation="identity" only. '
+                "Use warm_start=False."
+            )
+        return Layers(*self._layers(), self.basis_, log)
 
     def _previous_alpha(self, problem: Problem) -> tuple[float, float]:
         """The penalties to go on from; from no penalty at all nothing leads on."""
         first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
         first, second = problem.units.alpha_inside((first, second))
         return first or FIRST_ALPHA, second or FIRST_ALPHA
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator of our own from what scikit-learn takes."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return np.random.default_rng(seed)
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

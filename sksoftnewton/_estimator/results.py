@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._estimator.array_api import Place, to_numpy
 from sksoftnewton._inference.monitor import HISTORY, columns, in_units
-from sksoftnewton._inference.noise import unit_variances
+from sksoftnewton._inference.noise import residual_quantiles, unit_variances
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.search import Search
@@ -22,6 +22,7 @@ Array = NDArray[np.float64]
 Attributes = dict[str, Any]
 
 MAY_BE_INFINITE = ("log_evidence_", "effective_dof_", "width_path_")
+NO_NUMBERS = ("basis_",)
 
 
 def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
@@ -56,6 +57,7 @@ def network_results(
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
         "smearing_": smearing(problem, network, theta),
         "_posterior": None,
+        "_seen": None,
     }
     return {
         **_moved(attributes, place),
@@ -81,9 +83,11 @@ def _evidence_results(run: Run, noise: str) -> Attributes:
             "unit_noise_variance_": _of_units(variance, run),
         }
     noise_variance = posterior.noise_variances() * scale**2
-    unit_noise = _of_units(noise_variance, run)
+    variances = _of_units(posterior.noise_variances(), run)
     if noise == "auto":
-        unit_noise = unit_variances(posterior) * scale[:, None] ** 2
+        variances = unit_variances(posterior)
+    quantiles = residual_quantiles(posterior, variances)
+    unit_noise = variances * scale[:, None] ** 2
     space = problem.row_space.without_rows() if problem.row_space else None
     coordinates = Coordinates(
         problem.features,
@@ -97,7 +101,9 @@ def _evidence_results(run: Run, noise: str) -> Attributes:
         "effective_dof_": posterior.dof,
         "noise_variance_": noise_variance,
         "unit_noise_variance_": unit_noise,
-        "_posterior": Posterior.of(posterior, coordinates, noise_variance, unit_noise),
+        "_posterior": Posterior.of(
+            posterior, coordinates, noise_variance, unit_noise, quantiles
+        ),
     }
 
 
@@ -112,7 +118,7 @@ def check_finite(attributes: Attributes) -> None:
     The evidence may be: it is −inf without a penalty and NaN where it is too large.
     """
     for name, value in attributes.items():
-        public = name.endswith("_") and name not in MAY_BE_INFINITE
+        public = name.endswith("_") and name not in (*MAY_BE_INFINITE, *NO_NUMBERS)
         columns_of = value.values() if isinstance(value, dict) else (value,)
         for column in columns_of:
             numbers = np.asarray(to_numpy(column)) if public else np.zeros(0)

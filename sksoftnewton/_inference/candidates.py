@@ -61,32 +61,53 @@ class Candidates:
         wider = run.network.n_hidden > best.network.n_hidden
         return run if run.score > best.score + DECISIVE * wider else best
 
-    def record(self, run: Run, kind: str, seconds: float, kept: bool) -> None:
-        self.rows.append(
-            {
-                "target_transform": "log" if run.problem.log else "identity",
-                "n_features": run.problem.n_features,
-                "n_columns": run.problem.n_columns,
-                "n_hidden": run.network.n_hidden,
-                "start": kind,
-                **_summary(run),
-                "time": seconds,
-                "kept": kept,
-            }
-        )
+    def record(
+        self, run: Run, kind: str, seconds: float, kept: bool, *, final: bool = True
+    ) -> None:
+        """Add a candidate, and tell of it unless it will be trained further."""
+        row = {
+            **description(run),
+            "start": kind,
+            **_summary(run),
+            "time": seconds,
+            "kept": kept,
+        }
+        self.rows.append(row)
+        if final:
+            self.trainer.settings.monitor.candidate(row)
 
-    def kept(self, runs: list[tuple[str, Run, float]]) -> Run:
-        """The best of several runs of one width: by F at one alpha, else evidence."""
+    def kept(self, runs: list[tuple[str, Run, float]], *, final: bool = True) -> Run:
+        """The best of several runs of one width: by F at one alpha, else evidence.
+
+        Unless this is final it will be trained further.
+        """
         same_alpha = len({run.network.alpha for _, run, _ in runs}) == 1
-        best = max(runs, key=lambda r: -r[1].value if same_alpha else r[1].score)
+        best = max(runs, key=lambda r: -r[1].value if same_alpha else r[1].score)[1]
         for kind, run, seconds in runs:
-            self.record(run, kind, seconds, run is best[1])
-        return best[1]
+            is_best = run is best
+            self.record(run, kind, seconds, is_best, final=final or not is_best)
+        return best
 
     def trained_further(self, run: Run, seconds: float) -> None:
         """The candidate that was kept last has been trained on, at so much time."""
         row = next(row for row in reversed(self.rows) if row["kept"])
         row.update(_summary(run), time=row["time"] + seconds)
+        self.trainer.settings.monitor.candidate(row)
+
+
+def description(run: Run) -> Row:
+    """Which network it is."""
+    return {
+        "target_transform": "log" if run.problem.log else "identity",
+        "n_features": run.problem.n_features,
+        "n_columns": run.problem.n_columns,
+        "n_hidden": run.network.n_hidden,
+    }
+
+
+def outcome(run: Run) -> Row:
+    """Which network it is, and how it was judged."""
+    return {**description(run), **_summary(run)}
 
 
 def _summary(run: Run) -> dict[str, Any]:

@@ -29,6 +29,19 @@ HISTORY = {
 }
 
 
+# What is printed of a candidate: its names in the record and on the paper, and widths.
+CANDIDATE = {
+    "target_transform": ("scale", 8),
+    "n_features": ("features", 9),
+    "n_columns": ("columns", 8),
+    "n_hidden": ("units", 6),
+    "start": ("start", 15),
+    "n_rows": ("rows", 8),
+    "log_evidence": ("log evidence", 14),
+    "kept": ("kept", 5),
+}
+
+
 class Listener(Protocol):
     """Whoever hears of the tasks of a fit; true answers ask to stop it."""
 
@@ -60,9 +73,9 @@ class Monitor:
 
     Parameters
     ----------
-    verbose : bool
-        Whether to print one aligned line per iteration, under a title for each
-        network and penalty.
+    verbose : int
+        1: one aligned line for each candidate, and one for the choice. 2: also one for
+        each iteration, under a title for each network and penalty.
     tasks : Listener or None
         Where callbacks are called.
 
@@ -71,10 +84,11 @@ class Monitor:
     stopped : bool, whether a callback asked to stop
     """
 
-    def __init__(self, verbose: bool = False, tasks: Listener | None = None) -> None:
+    def __init__(self, verbose: int = 0, tasks: Listener | None = None) -> None:
         self.verbose = verbose
         self.tasks = tasks
         self.stopped = False
+        self._under_header = False
 
     @contextmanager
     def task(self, name: str) -> Iterator[None]:
@@ -93,10 +107,36 @@ class Monitor:
     def stage(self, problem: Problem, network: Network) -> None:
         """The iterations that follow minimise the objective of this network."""
         self._problem, self._network, self._n = problem, network, 0
-        if self.verbose:
+        if self.verbose > 1:
+            self._under_header = False
             alpha, _ = problem.units.alpha(network.alpha)
             print(f"{network.n_hidden} units, alpha {alpha:.2e}")
             print("".join(f"{name:>14}" for name in ("iteration", *HISTORY)))
+
+    def candidate(self, row: Row) -> None:
+        """A network that was judged: a row of ``width_path_``."""
+        if not self.verbose:
+            return
+        if not self._under_header:
+            print("".join(f"{name:>{width}}" for name, width in CANDIDATE.values()))
+            self._under_header = True
+        fields = {
+            **row,
+            "log_evidence": f"{row['log_evidence']:.1f}",
+            "kept": "yes" if row["kept"] else "no",
+        }
+        line = (f"{fields[name]:>{width}}" for name, (_, width) in CANDIDATE.items())
+        print("".join(line))
+
+    def chosen(self, row: Row) -> None:
+        """The network that the fit ends with."""
+        if self.verbose:
+            print(
+                f"chosen: {row['target_transform']} scale, "
+                f"features {row['n_features']}, columns {row['n_columns']}, "
+                f"units {row['n_hidden']}, rows {row['n_rows']}, "
+                f"log evidence {row['log_evidence']:.1f}"
+            )
 
     def before(self) -> None:
         if self.tasks is not None:
@@ -105,7 +145,7 @@ class Monitor:
     def after(self, point: Point, row: Row) -> bool:
         """Whether to stop after an iteration that ended with a point."""
         self._n += 1
-        if self.verbose:
+        if self.verbose > 1:
             shown = in_units(row, self._problem.units.loss)
             fields = (pattern.format(shown[name]) for name, pattern in HISTORY.items())
             print(f"{self._n:>14}" + "".join(f"{field:>14}" for field in fields))

@@ -27,9 +27,9 @@ SELECTION_ROWS = 10_000
 # The same where matrices are n x n: for so many features, or given widths too large
 # for the evidence otherwise.
 MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
-# Rows on which wider networks are tried after that, and by what factor they have to be
-# more.
-GROWING_ROWS, LEAST_GROWTH = 40_000, 1.5
+# Rows on which wider networks are tried after that, and their numbers; and by what
+# factor rows have to be more.
+GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
 # The largest share of the rows; others, at most as many, are held out to compare
 # errors on.
 SELECTION_SHARE = 0.8
@@ -83,6 +83,8 @@ class Search:
         Features that the layers do not use stay unused.
         """
         began = time.perf_counter()
+        if layers.log and True not in self.problems:  # a choice no longer, but given
+            self.problems = {True: self.problems[False].on_log_scale()}
         problem = self.problems[layers.log]
         used = layers.features_in_use
         if self.settings.alpha is None and 0 < len(used) < problem.n_features:
@@ -116,19 +118,21 @@ class Search:
 
         The units of the network before are divided. Rows that are held out stay so.
         """
-        n_rows = min(GROWING_ROWS, self.n_rows - len(self._held_out))
+        others = np.setdiff1d(np.arange(self.n_rows), self._held_out)
+        n_rows = min(
+            len(others), GROWING_ROWS, GROWING_ELEMENTS // run.problem.n_columns
+        )
         enough = n_rows < LEAST_GROWTH * run.problem.rows.n_rows
         if enough or self.settings.n_hidden is not None or run.network.n_hidden == 1:
             return run
-        others = np.setdiff1d(np.arange(self.n_rows), self._held_out)
-        problem = self.problems[run.problem.log].on(others)
-        if n_rows < len(others):
-            problem = problem.sample(n_rows, self.rng)
-        problem = problem.like(run.problem)
-        run = self.trainer.trained(self.trainer.moved(run, problem))
+        problem = self.problems[run.problem.log]
+        chosen, weight = sampled(problem.rows.weight[others], n_rows, self.rng)
+        problem = problem.on(others[chosen], weight).like(run.problem)
+        with self.settings.monitor.task("more rows"):
+            run = self.trainer.trained(self.trainer.moved(run, problem))
         k = 2 * run.network.n_hidden
         while self.widths.affordable(problem, k, GRAMS_TO_GROW, RAMPS_WORK):
-            wider = self.widths.best_start(problem, k, run)
+            wider = self.widths.divided(run, k)
             if not self.widths.preferred(wider, run):
                 break
             run, k = wider, 2 * k

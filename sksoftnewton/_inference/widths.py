@@ -22,12 +22,12 @@ FEW = 0.1
 SCREENED_STARTS = 3
 ALWAYS_TRIED = 4
 # A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row (20
-# where a network is only trained further on more columns, 10 where it is divided and
+# where a network is only trained further on more columns, 12 where it is divided and
 # rows are many), cost
 # no more than a perceptron's 200 epochs of 3 products with 100 units, whose
 # activations and updates are as dear as so many features more; networks on ramps may
 # cost so many times as much. Below so many rows both are cheap.
-GRAMS_PER_WIDTH, GRAMS_TO_REFINE, GRAMS_TO_GROW = 70, 20, 10
+GRAMS_PER_WIDTH, GRAMS_TO_REFINE, GRAMS_TO_GROW = 70, 20, 12
 PEER_WORK, PEER_OVERHEAD = 200 * 3 * 100, 10
 RAMPS_WORK = 2.0
 PEER_ROWS = 1000
@@ -150,6 +150,17 @@ class WidthSearch:
             runs.append((kind, run, time.perf_counter() - began))
         return self.candidates.kept(runs)
 
+    def divided(self, narrower: Run, k: int) -> Run:
+        """The network of k units from the divided units of a narrower one."""
+        began = time.perf_counter()
+        start = self.starts.divided(
+            narrower, narrower.problem, k, narrower.network.alpha
+        )
+        with self.settings.monitor.task(f"{k} units"):
+            run = self.trainer.trained(start)
+        self.candidates.remember(run)
+        return self.candidates.kept([("split", run, time.perf_counter() - began)])
+
     def _kinds(
         self, problem: Problem, k: int, narrower: Run | None
     ) -> list[tuple[str, Start]]:
@@ -213,7 +224,7 @@ class WidthSearch:
                     run = self.candidates.better(run, other)
                 raise Stopped(run) from None
             screened.append((kind, run, time.perf_counter() - began))
-        first = self.candidates.kept(screened)
+        first = self.candidates.kept(screened, final=False)
         began = time.perf_counter()
         run = self.starts.on_growing_samples(first, problem)
         run = self.trainer.trained(run)

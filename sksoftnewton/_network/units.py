@@ -3,8 +3,9 @@
 F of the documentation keeps the units of y for every activation but the identity.
 Computed is F / s² of targets y / s with the activation h(c u) / s, so that penalties,
 priors and thresholds mean the same whatever the units of y: s is the standard
-deviation of the targets, c the root mean square of h⁻¹(y). The first layer is the
-same in both; the second is c times that inside, and with it
+deviation of the targets, c the root mean square of h⁻¹(y), or rather the nearest
+power of two times s. The first layer is the same in both; the second is c times that
+inside, and with it
 
     F = s² F_inside,    α₁ = s² α₁_inside,    α₂ = (s/c)² α₂_inside.
 """
@@ -21,7 +22,7 @@ from sksoftnewton._rows.standardisation import Standardisation
 
 Array = NDArray[np.float64]
 
-STEEP = 1e6
+STEEP = 1e6  # ratio of c to s, the largest slope of h inside
 # Range of positive penalties inside.
 SMALLEST, LARGEST = 1e-100, 1e100
 
@@ -54,9 +55,10 @@ class Units:
         """The units for targets of given moments, Y of shape (n, n_outputs)."""
         if activation.name == "identity":
             return cls(moments, moments, activation)
-        outside = _spread(Y, weight, moments)
+        outside = _rounded(_spread(Y, weight, moments))
         goal = activation.inverse_of_targets(Y.T, moments.mean[:, None])
-        inside = _root_mean_square(goal.T, weight) or 1.0
+        size = _root_mean_square(goal.T, weight) or 1.0
+        inside = outside * 2.0 ** float(np.round(np.log2(size / outside)))
         zeros, ones = np.zeros(Y.shape[1]), np.ones(Y.shape[1])
         return cls(
             Standardisation(zeros, outside * ones),
@@ -130,6 +132,12 @@ class Units:
                 f"{self.loss:.3g} and {self.second:.3g}."
             )
         return inside
+
+
+def _rounded(scale: float) -> float:
+    """A scale to 20 bits, so that weights and repeated rows give the same one."""
+    mantissa, exponent = np.frexp(scale)
+    return float(np.ldexp(np.round(mantissa * 2**20), exponent - 20))
 
 
 def _spread(Y: Array, weight: Array, moments: Standardisation) -> float:

@@ -116,6 +116,19 @@ class ConvergenceCertificate:
         proven positive definite.
     not_certified : tuple of str
         What the numbers above say nothing about.
+
+    See Also
+    --------
+    certify : The certificate of any point.
+    two_layer_softmax_regression : Its result holds that of the solution.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftnewton import certify
+    >>> certificate = certify(np.eye(3), None, np.full(3, 1 / 3), np.zeros(3))
+    >>> certificate.certified, certificate.beta > 0
+    (True, True)
     """
 
     beta: float

@@ -46,24 +46,59 @@ def certify(
     epsilon: float = 0.1,
     random_state: Seed = None,
 ) -> ConvergenceCertificate:
-    """The certificate of any point x of the problem of `two_layer_softmax_regression`.
+    """Certify any point x of the problem of `two_layer_softmax_regression`.
+
+    Whether a minimiser is near, how far at most, and what the theory promises there.
 
     Parameters
     ----------
-    A1, A2, b, h, w, sketch, epsilon, random_state
-        As in `two_layer_softmax_regression`.
+    A1 : array or CSR array of shape (n, d)
+        As in `two_layer_softmax_regression`, like all that is not explained here.
+    A2 : array or CSR array of shape (m, n), or None
+        None stands for the identity, m = n.
+    b : array of shape (m,)
+        The targets.
     x : array of shape (d,)
+        The point to certify.
+    h : {"identity", "softplus", "exp", "tanh", "sigmoid", "relu"}
+        The output activation.
+    w : float or array of shape (n,), w ≥ 0
+        Weights of the penalty.
     x0 : array of shape (d,), optional
         The start whose distance to the minimiser is judged; x by default.
+    sketch : {"leverage", "uniform", "frozen", "none"}
+        How rows are drawn for the Hessian whose error is measured.
+    epsilon : 0, or float in [1e-8, 1)
+        Spectral error of its diagonal part.
+    random_state : int, Generator, SeedSequence or None
+        Determines the rows that are drawn.
 
     Returns
     -------
     ConvergenceCertificate
+        What is guaranteed about x, and what was measured.
+
+    Raises
+    ------
+    ValueError
+        As `two_layer_softmax_regression`.
+
+    See Also
+    --------
+    two_layer_softmax_regression : Solves the problem, and certifies its solution.
 
     Notes
     -----
     Costs a few exact Hessians. Diameters are exact for small problems and
     bounded by twice a radius for large ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftnewton import certify
+    >>> b = np.array([0.5, 0.3, 0.2])
+    >>> certify(np.eye(3), None, b, np.log(b), w=1e-3).certified
+    True
     """
     check_options("certify", CERTIFY, locals())
     problem = check_problem(A1, A2, b, h, w)

@@ -45,14 +45,18 @@ def two_layer_softmax_regression(
     Parameters
     ----------
     A1 : array or CSR array of shape (n, d)
+        The inputs.
     A2 : array or CSR array of shape (m, n), or None
         None stands for the identity, m = n.
     b : array of shape (m,)
+        The targets.
     h : {"identity", "softplus", "exp", "tanh", "sigmoid", "relu"}
         For relu the Hessian ignores the kink, and nothing is certified where it
         is in reach.
     w : float or array of shape (n,), w ≥ 0
+        Weights of the penalty.
     x0 : array of shape (d,), zeros by default
+        Where to start.
     sketch : {"auto", "leverage", "uniform", "frozen", "none"}
         "auto": whatever is fast. An exact Hessian where it costs a few gradients or
         rows are few; elsewhere a metric from a sketch of 4 to 20 rows a column, by
@@ -75,7 +79,9 @@ def two_layer_softmax_regression(
     tol : float
         Stop at |∇L(x)| ≤ tol |∇L(x0)|, or at the rounding error of ∇L.
     max_iter : int
+        Largest number of iterations.
     random_state : int, Generator, SeedSequence or None
+        Determines the rows of sketches.
     callback : callable, optional
         Called after each iteration with an OptimizeResult: ``x``, ``fun``,
         ``jac``, ``nit`` and that iteration's history. A true value, or
@@ -87,6 +93,7 @@ def two_layer_softmax_regression(
     Returns
     -------
     SoftmaxRegressionResult
+        The point that was reached, how, and its certificate.
 
     Raises
     ------
@@ -94,6 +101,11 @@ def two_layer_softmax_regression(
         For shapes that do not match, entries that are not finite or masked, too large
         or too small to be squared (1e50 and 1e-50), negative w, sparse formats other
         than CSR, and unknown or impossible options, which it names.
+
+    See Also
+    --------
+    certify : The certificate of any point.
+    TwoLayerSoftmaxRegressor : The regressor for tables that stands on the same solver.
 
     Examples
     --------

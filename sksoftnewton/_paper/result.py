@@ -15,18 +15,26 @@ MESSAGES = {
 
 
 class SoftmaxRegressionResult(OptimizeResult):  # type: ignore[misc]
-    """What `two_layer_softmax_regression` found: attributes, and a dict.
+    """What `two_layer_softmax_regression` found.
+
+    A `scipy.optimize.OptimizeResult`: its attributes are also the items of a dict.
 
     Attributes
     ----------
     x : ndarray of shape (d,)
-    fun : float, L(x)
-    jac : ndarray of shape (d,), ∇L(x)
+        The point that was reached.
+    fun : float
+        L(x).
+    jac : ndarray of shape (d,)
+        ∇L(x).
     nit, nfev : int
         Outer iterations, and evaluations of L with its gradient.
-    success : bool, status == "converged"
+    success : bool
+        Whether the status is "converged".
     status : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
+        Why the run ended.
     message : str
+        The same in a sentence.
     history : dict of arrays of shape (nit,)
         One entry an iteration, after its step: ``loss``, ``gradient_norm``,
         ``damping`` λ, ``decrement`` (of the first model tried), ``indefinite``
@@ -36,6 +44,20 @@ class SoftmaxRegressionResult(OptimizeResult):  # type: ignore[misc]
         gradient evaluations), ``time`` (s) and ``contraction``:
         |x⁺ − x*|_H / |x − x*|_H in the norm of the Hessian at the solution, nan where
         rounding hides it and without a certificate.
-    certificate : ConvergenceCertificate, or None if it was not asked for
-    time : dict, seconds in the ``loop`` and for the ``certificate``
+    certificate : ConvergenceCertificate or None
+        What is guaranteed about x; None if it was not asked for.
+    time : dict
+        Seconds in the ``loop`` and for the ``certificate``.
+
+    See Also
+    --------
+    two_layer_softmax_regression : Returns it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftnewton import two_layer_softmax_regression
+    >>> result = two_layer_softmax_regression(np.eye(3), None, [0.5, 0.3, 0.2])
+    >>> result.status, result["status"]
+    ('converged', 'converged')
     """

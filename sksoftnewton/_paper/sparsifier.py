@@ -65,7 +65,7 @@ class Sparsifier(NamedTuple):
 def leverage_scores(
     A: Any, D: Any = None, *, exact: bool = False, random_state: Seed = None
 ) -> Array:
-    """Leverage scores of |D|^½ A: τ_i = |D_i| a_iᵀ (Aᵀ|D|A)⁺ a_i.
+    """Compute leverage scores of |D|^½ A: τ_i = |D_i| a_iᵀ (Aᵀ|D|A)⁺ a_i.
 
     Approximate scores cost O(nnz(A) min(d, 64) + d³): a CountSketch of 20 d rows
     (`scipy.linalg.clarkson_woodruff_transform`), its SVD, and a
@@ -74,22 +74,35 @@ def leverage_scores(
     Parameters
     ----------
     A : array or CSR array of shape (n, d)
+        The rows a_i.
     D : array of shape (n,), optional
         Weights of the rows, of any sign; ones by default.
     exact : bool
         By QR of all rows, in blocks: O(n d²).
     random_state : int, Generator, SeedSequence or None
+        Determines sketch and projection.
 
     Returns
     -------
-    ndarray of shape (n,), without unit: in [0, 1] and with sum rank(A) where
-    exact.
+    ndarray of shape (n,)
+        Without unit: in [0, 1] and with sum rank(A) where exact.
 
     Raises
     ------
     ValueError
         For entries that are not finite, shapes that do not match and sparse
         formats other than CSR.
+
+    See Also
+    --------
+    spectral_sparsifier : Rows drawn by their leverage.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftnewton import leverage_scores
+    >>> leverage_scores(np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]), exact=True)
+    array([1. , 0.5, 0.5])
     """
     check_options("leverage_scores", LEVERAGE_SCORES, locals())
     A = check_matrix(A, "A")
@@ -109,7 +122,7 @@ def spectral_sparsifier(
     exact_scores: bool = False,
     random_state: Seed = None,
 ) -> Sparsifier:
-    """Rows of A and weights with AᵀD̃A within (1 ± epsilon) of AᵀDA.
+    """Draw rows of A, and weights with AᵀD̃A within (1 ± epsilon) of AᵀDA.
 
     For D ≥ 0, with probability 1 − failure_probability,
     (1 − ε) AᵀDA ⪯ AᵀD̃A ⪯ (1 + ε) AᵀDA. Where D has negative entries, rows are
@@ -119,20 +132,46 @@ def spectral_sparsifier(
     Parameters
     ----------
     A : array or CSR array of shape (n, d)
+        The rows to draw from.
     D : array of shape (n,)
+        Their weights, of any sign.
     epsilon : 0, or float in [1e-8, 1)
         0 keeps every row.
     sampling : {"leverage", "uniform"}
         Uniform sampling draws as many rows, without any guarantee.
     failure_probability : float in (0, 1)
+        Of the bound.
     exact_scores : bool
         The probability is proven with exact leverage scores only.
     random_state : int, Generator, SeedSequence or None
+        Determines the rows.
+
+    Returns
+    -------
+    Sparsifier
+        ``rows``, an ndarray of int, and ``weights``, the entries of D̃ for them.
 
     Raises
     ------
     ValueError
         As `leverage_scores`, and for numbers outside of their ranges.
+
+    See Also
+    --------
+    leverage_scores : What the rows are drawn by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sksoftnewton import spectral_sparsifier
+    >>> A = np.random.default_rng(0).normal(size=(100_000, 2))
+    >>> sparsifier = spectral_sparsifier(A, np.ones(100_000), 0.5, random_state=0)
+    >>> len(sparsifier.rows) < 1000
+    True
+    >>> drawn = A[sparsifier.rows]
+    >>> ratio = (drawn.T * sparsifier.weights) @ drawn / (A.T @ A)
+    >>> bool((abs(ratio.diagonal() - 1) < 0.5).all())
+    True
     """
     check_options("spectral_sparsifier", SPARSIFIER, locals())
     A = check_matrix(A, "A")

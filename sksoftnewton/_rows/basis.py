@@ -186,19 +186,25 @@ def ramps(X: Array, weight: Array, n_inner: int) -> Basis:
 
 
 def _knots(x: Array, weight: Array, n_inner: int) -> Array:
-    """The quantiles at 0, 1/(n_inner + 1), …, 1, without repetitions.
+    """The quantiles at 0, 1/(n_inner + 1), …, 1, without repetitions."""
+    if len(np.unique(x)) < 3:
+        return np.empty(0)
+    inner = weighted_quantiles(x, weight, np.linspace(0, 1, n_inner + 2)[1:-1])
+    return np.unique(np.concatenate([[x.min()], inner, [x.max()]]))
+
+
+def weighted_quantiles(x: Array, weight: Array, shares: Array) -> Array:
+    """The values that so large shares of the weight do not exceed.
 
     A quantile is the mean of the smallest and the largest value that may be called
     so: it depends on weights as on repetitions, and is that of −x with the other sign.
     """
     values, which = np.unique(x, return_inverse=True)
-    if len(values) < 3:
-        return np.empty(0)
     cumulative = np.cumsum(np.bincount(which, weight))
     cumulative = cumulative / cumulative[-1]
-    shares = np.linspace(0, 1, n_inner + 2)[1:-1]
+    last = len(values) - 1
     lower = np.searchsorted(cumulative, shares - EQUAL_SHARES)
     upper = np.searchsorted(cumulative, shares + EQUAL_SHARES)
-    last = len(values) - 1
-    inner = (values[np.minimum(lower, last)] + values[np.minimum(upper, last)]) / 2
-    return np.unique(np.concatenate([values[:1], inner, values[-1:]]))
+    smallest, largest = values[np.minimum(lower, last)], values[np.minimum(upper, last)]
+    quantiles: Array = smallest / 2 + largest / 2
+    return quantiles

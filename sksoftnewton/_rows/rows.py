@@ -315,8 +315,10 @@ class Rows:
 
     @property
     def target_variance(self) -> float:
-        """Weighted mean of |target − mean|²; 1 where all are equal."""
-        return float(self.target_variances.sum()) or 1.0
+        """Weighted mean of |target − mean|²; 1 where all are equal but for rounding."""
+        variance = float(self.target_variances.sum())
+        rounding = 8 * float(np.finfo(np.float64).eps)
+        return variance if variance > rounding**2 * self.mean_square else 1.0
 
     @cached_property
     def second_moments(self) -> Array:

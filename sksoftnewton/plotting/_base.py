@@ -46,7 +46,8 @@ class Display:
 
         Returns
         -------
-        self : the display
+        self : Display
+            With its artists as attributes.
 
         Raises
         ------

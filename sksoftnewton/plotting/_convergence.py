@@ -45,6 +45,7 @@ class ConvergenceDisplay(Display):
     n_samples : int
         Number of all rows.
     xlabel : str, default="iteration"
+        Label of the horizontal axis.
 
     Attributes
     ----------
@@ -56,6 +57,10 @@ class ConvergenceDisplay(Display):
         The shading of iterations on a sample; empty if there are none.
     ax_ : ndarray of three matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    EvidenceDisplay : The networks that were compared.
 
     Examples
     --------
@@ -92,6 +97,7 @@ class ConvergenceDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         x : {"iteration", "passes", "time"}, default="iteration"
             The horizontal axis. Passes count all work, in units of one value and
             gradient over all rows.
@@ -101,6 +107,14 @@ class ConvergenceDisplay(Display):
         Returns
         -------
         display : ConvergenceDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        ValueError
+            For another x, and another number of axes than three.
         """
         if x not in X_LABELS:
             raise ValueError(f"x={x!r} is not one of {', '.join(X_LABELS)}.")

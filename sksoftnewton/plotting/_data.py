@@ -55,6 +55,13 @@ class Fitted:
         """What the model sees of rows of the user's columns."""
         return rows if self._steps is None else self._steps.transform(rows)
 
+    def is_outside(self, rows: Any) -> Flags | None:
+        """Which rows lie outside the training rows; None where that is not known."""
+        seen = self.model._seen
+        if seen is None or seen.extent is None:
+            return None
+        return np.asarray(self.model.is_outside(self.features(rows)), dtype=bool)
+
     def mean_and_std(self, rows: Any, output: int) -> tuple[Array, Array]:
         """Prediction and standard deviation of one output, in float64."""
         predicted = self.model.predict(self.features(rows), return_std=True)

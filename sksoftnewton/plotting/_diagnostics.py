@@ -46,6 +46,10 @@ class DiagnosticsDisplay(Display):
     ax_ : ndarray of three matplotlib Axes
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    PredictionIntervalDisplay : The intervals along one feature.
+
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
@@ -85,9 +89,11 @@ class DiagnosticsDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         X : array-like, CSR or frame of shape (n_samples, n_features)
             Of a pipeline, the columns that go into its first step.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets of these rows.
         output : int, default=None
             Which of several outputs is shown; not needed for one.
         ax : sequence of three matplotlib Axes, default=None
@@ -96,6 +102,14 @@ class DiagnosticsDisplay(Display):
         Returns
         -------
         display : DiagnosticsDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        ValueError
+            For targets or an output that the model does not have.
         """
         fitted = Fitted(estimator, cls)
         output = fitted.check_output(output)

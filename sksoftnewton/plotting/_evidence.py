@@ -35,6 +35,7 @@ class EvidenceDisplay(Display):
     chosen : int
         The entry of the chosen network.
     n_outputs : int, default=1
+        Number of outputs of the model.
 
     Attributes
     ----------
@@ -51,6 +52,10 @@ class EvidenceDisplay(Display):
         Says that nothing was chosen, where only one network was tried.
     ax_ : ndarray of two matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    ConvergenceDisplay : The iterations of the network that was chosen.
 
     Examples
     --------
@@ -90,12 +95,21 @@ class EvidenceDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         ax : sequence of two matplotlib Axes, default=None
             None: a new figure.
 
         Returns
         -------
         display : EvidenceDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator.
+        ValueError
+            For a model without an evidence.
         """
         model = Fitted(estimator, cls).model
         path = model.width_path_

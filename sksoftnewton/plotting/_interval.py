@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sksoftnewton.plotting._base import BLUE, Display
-from sksoftnewton.plotting._data import Array, Columns, Fitted
+from sksoftnewton.plotting._base import BLUE, GREY, Display
+from sksoftnewton.plotting._data import Array, Columns, Fitted, Flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,20 +24,32 @@ class PredictionIntervalDisplay(Display):
     grid : ndarray of shape (grid_resolution,)
         Values of the feature.
     prediction, lower, upper : ndarrays of shape (grid_resolution,)
+        Predictions, and the ends of their intervals.
     level : float
         Probability that a new observation lies between ``lower`` and ``upper``.
     data : pair of ndarrays of shape (n_samples,), default=None
         Values of the feature and of the target.
+    outside : ndarray of bool of shape (grid_resolution,), default=None
+        Where the rows lie outside the training data, as `is_outside` has it: these
+        parts are shaded.
     xlabel : str, default="feature"
+        Label of the horizontal axis.
     data_label : str, default="data"
+        Label of the data in the legend.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
     band_ : matplotlib PolyCollection
     points_ : matplotlib Line2D or None
+    outside_ : matplotlib PolyCollection or None
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    DiagnosticsDisplay : Whether the intervals cover what they promise.
+    MembershipDisplay : The hidden units along one or two features.
 
     Examples
     --------
@@ -60,6 +72,7 @@ class PredictionIntervalDisplay(Display):
         upper: Array,
         level: float,
         data: tuple[Array, Array] | None = None,
+        outside: Flags | None = None,
         xlabel: str = "feature",
         data_label: str = "data",
     ) -> None:
@@ -69,6 +82,7 @@ class PredictionIntervalDisplay(Display):
         self.upper = upper
         self.level = level
         self.data = data
+        self.outside = outside
         self.xlabel = xlabel
         self.data_label = data_label
 
@@ -90,6 +104,7 @@ class PredictionIntervalDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         X : array-like or frame of shape (n_samples, n_features)
             Gives the range of the feature and the medians of the others. Of a
             pipeline, the columns that go into its first step.
@@ -102,12 +117,21 @@ class PredictionIntervalDisplay(Display):
         level : float, default=0.95
             Probability of the interval.
         grid_resolution : int, default=200
+            Places along the feature.
         ax : matplotlib Axes, default=None
             None: a new figure.
 
         Returns
         -------
         display : PredictionIntervalDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator, and for sparse X.
+        ValueError
+            For a feature, output, level or resolution that there is not.
         """
         fitted = Fitted(estimator, cls)
         if not 0 < level < 1:
@@ -130,6 +154,7 @@ class PredictionIntervalDisplay(Display):
             upper=upper,
             level=level,
             data=data,
+            outside=fitted.is_outside(rows),
             xlabel=columns.name(index) + columns.others(1),
             data_label="data" + others,
         )
@@ -157,9 +182,25 @@ class PredictionIntervalDisplay(Display):
         )
         for end in (self.lower, self.upper):
             self.ax_.plot(self.grid, end, "--", color=BLUE, lw=0.8)
+        self._shade_outside()
         self.ax_.set(xlabel=self.xlabel, ylabel="target")
-        handles = [self.line_, self.band_, self.points_]
+        handles = [self.line_, self.band_, self.points_, self.outside_]
         legend = self.ax_.legend(handles=[h for h in handles if h is not None])
         for handle in legend.legend_handles:
             if handle is not None and handle.get_label() == self.data_label:
                 handle.set_alpha(0.6)
+
+    def _shade_outside(self) -> None:
+        self.outside_ = None
+        if self.outside is not None and self.outside.any():
+            self.outside_ = self.ax_.fill_between(
+                self.grid,
+                0,
+                1,
+                where=self.outside,
+                transform=self.ax_.get_xaxis_transform(),
+                color=GREY,
+                alpha=0.15,
+                lw=0,
+                label="outside the training data",
+            )

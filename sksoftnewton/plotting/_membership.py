@@ -40,7 +40,8 @@ class MembershipDisplay(Display):
         Over two features, the first axis belongs to the second feature.
     values : ndarray of shape (n_units,)
         Prediction of each unit, in the units of y.
-    labels : tuple of str, one axis label for each feature
+    labels : tuple of str
+        One axis label for each feature.
 
     Attributes
     ----------
@@ -54,6 +55,10 @@ class MembershipDisplay(Display):
         Numbers of the units over two features.
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    PredictionIntervalDisplay : The prediction along one feature.
 
     Examples
     --------
@@ -100,6 +105,7 @@ class MembershipDisplay(Display):
         Parameters
         ----------
         estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+            Fitted.
         X : array-like or frame of shape (n_samples, n_features)
             Gives the ranges of the features and the medians of the others. Of a
             pipeline, the columns that go into its first step.
@@ -108,12 +114,21 @@ class MembershipDisplay(Display):
         output : int, default=None
             Which of several outputs the units' values are of; not needed for one.
         grid_resolution : int, default=200
+            Places along each feature.
         ax : matplotlib Axes, default=None
             None: a new figure.
 
         Returns
         -------
         display : MembershipDisplay
+            Drawn.
+
+        Raises
+        ------
+        TypeError
+            For another estimator, and for sparse X.
+        ValueError
+            For features, outputs or a resolution that there are not.
         """
         fitted = Fitted(estimator, cls)
         output = fitted.check_output(output)

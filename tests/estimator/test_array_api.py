@@ -46,6 +46,17 @@ def close(actual, desired):
     np.testing.assert_allclose(np.asarray(actual), desired, rtol=1e-6, atol=1e-6)
 
 
+def after_a_fit(model, X):
+    """Everything that is as many numbers as X has rows."""
+    return (
+        *model.predict(X, return_std=True),
+        model.predict(X, return_cov=True)[1],
+        model.predict_interval(X),
+        model.sample_y(X, 2, random_state=0),
+        model.hidden_activations(X),
+    )
+
+
 @pytest.mark.parametrize("parameters", CONFIGURATIONS, ids=str)
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_results_are_those_of_numpy(xp, parameters, n_outputs):
@@ -63,13 +74,20 @@ def test_results_are_those_of_numpy(xp, parameters, n_outputs):
             assert type(getattr(there, name)) is type(Xt)
             close(getattr(there, name), value)
     for ours, numpys in zip(
-        (*there.predict(Xt, return_std=True), there.hidden_activations(Xt)),
-        (*model.predict(X, return_std=True), model.hidden_activations(X)),
+        after_a_fit(there, Xt),
+        after_a_fit(model, X),
         strict=True,
     ):
         assert type(ours) is type(Xt) and ours.dtype == Xt.dtype
         close(ours, numpys)
     assert isinstance(there.score(Xt, yt), float)
+    outside = there.is_outside(Xt)
+    assert type(outside) is type(Xt)
+    np.testing.assert_array_equal(np.asarray(outside), model.is_outside(X))
+    title, *_ = str(there.summary()).splitlines()
+    assert title == str(model.summary()).splitlines()[0]
+    output = n_outputs - 1
+    close(there.explain(Xt, output)["effect_1"], model.explain(X, output)["effect_1"])
 
 
 def test_float32_stays(xp):

@@ -1,6 +1,7 @@
 """Degenerate problems end without a warning of NumPy, which pytest makes an error."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.results import check_finite
-from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._network.problem import Problem
 
 
 def fit(X, y, weight=None, **kwargs):
     model = TwoLayerSoftmaxRegressor(**{"random_state": 0, **kwargs})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "More than half of the squared deviations")
         return model.fit(X, y, weight)
 
 
@@ -96,6 +98,13 @@ def test_no_warning_and_no_infinity(case, kind):
     finite_everywhere(fit(kind(X), y, **kwargs), X)
 
 
+def test_the_rounding_of_constant_targets_is_no_variance():
+    # Neither 0.3 nor its mean of forty has few digits.
+    model = fit(normal(40, 2), np.full(40, 0.3), output_activation="sigmoid")
+    assert model.noise_variance_[0] > 1e-12
+    assert np.abs(model.predict(normal(40, 2)) - 0.3).max() < 1e-3
+
+
 def test_targets_beyond_the_scales_of_float32_are_computed_in_float64():
     X = normal(100, 2).astype(np.float32)
     y = 1e-25 * np.exp(X[:, 0].astype(float))
@@ -134,7 +143,7 @@ def test_an_attribute_that_is_no_number_is_never_returned(monkeypatch):
     def spoiled(self, network, theta):
         found = layers(self, network, theta)
         wrong = np.full_like(found.output_coef, np.nan)
-        return Layers(found.hidden_coef, found.hidden_intercept, wrong)
+        return replace(found, output_coef=wrong)
 
     monkeypatch.setattr(Problem, "layers", spoiled)
     with pytest.raises(FloatingPointError, match="output_coef_ came out"):

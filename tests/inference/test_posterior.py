@@ -8,8 +8,8 @@ from sksoftnewton._activations import get_activation
 from tests.references import forward, jacobian, penalty_matrix, standardised
 
 
-def dense_std(model, X, Y, X_test):
-    """Standard deviation of a new observation, all matrices dense.
+def dense_cov(model, X, Y, X_test):
+    """Covariance of new observations, (n, n, n_outputs), all matrices dense.
 
     Works on the documented scale and in the original features, whatever
     coordinates the estimator used.
@@ -44,9 +44,12 @@ def dense_std(model, X, Y, X_test):
     ridge[A1.size :, A1.size :] = model.alpha_[1] * np.eye(A2.size)
     H = J.T @ J / n + ridge
     g = jacobian(outputs((X_test - mean) / scale), theta)
-    quadratic = np.einsum("ip,pi->i", g, np.linalg.solve(H, g.T))
-    quadratic = quadratic.reshape(Y.shape[1], -1).T
-    return np.sqrt(model.noise_variance_ * (1 + quadratic / n))
+    g = g.reshape(Y.shape[1], len(X_test), -1)
+    quadratic = g @ np.linalg.solve(H, g.transpose(0, 2, 1))
+    f = forward((X_test - mean) / scale, A1, np.eye(len(A1)), lambda u: u)
+    noise = np.exp(f @ np.log(model.unit_noise_variance_).T)
+    cov = model.noise_variance_ * quadratic.transpose(1, 2, 0) / n
+    return cov + np.eye(len(X_test))[:, :, None] * noise[:, None]
 
 
 @pytest.mark.parametrize(
@@ -69,6 +72,7 @@ def test_std_is_that_of_the_dense_formula(n, penalty, activation, sparse):
         alpha=(0.03, 0.01),
         penalty=penalty,
         output_activation=activation,
+        noise="constant",
         random_state=0,
     )
     A = sp.csr_array if sparse else np.asarray
@@ -76,7 +80,11 @@ def test_std_is_that_of_the_dense_formula(n, penalty, activation, sparse):
     X_test = X[:5] + 0.3 * rng.normal(size=(5, 14))
     y, std = model.predict(A(X_test), return_std=True)
     assert_allclose(y, model.predict(A(X_test)))
-    assert_allclose(std, dense_std(model, X, Y, X_test), rtol=1e-5)
+    expected = dense_cov(model, X, Y, X_test)
+    assert_allclose(std**2, expected.diagonal().T, rtol=1e-5)
+    y, cov = model.predict(A(X_test), return_cov=True)
+    assert_allclose(y, model.predict(A(X_test)))
+    assert_allclose(cov, expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
 def test_shapes_dtypes_and_units():

@@ -10,8 +10,9 @@ def auto(**kwargs):
 
 def test_wide_starts_of_large_problems_are_grown(capsys):
     X, y = make_friedman1(6000, noise=1.0, random_state=0)
-    model = auto(n_hidden=20, alpha=1e-3, verbose=True).fit(X, y)
-    titles = [row for row in capsys.readouterr().out.splitlines() if "units" in row]
+    model = auto(n_hidden=20, alpha=1e-3, verbose=2).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    titles = [line for line in lines if "units, alpha" in line]
     widths = [int(title.split()[0]) for title in titles]
     assert widths == sorted(widths) and set(widths) == {8, 16, 20}
     assert model.width_path_["start"] == ["grown"]

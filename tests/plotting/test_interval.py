@@ -31,6 +31,28 @@ def test_interval_is_that_of_predict(model):
     ]
 
 
+def test_interval_marks_what_lies_outside_the_training_rows():
+    x = np.linspace(-1, 1, 200)[:, None]
+    fit = TwoLayerSoftmaxRegressor(n_hidden=2, random_state=0).fit(x, x[:, 0])
+    wider = np.linspace(-3, 3, 61)[:, None]
+    display = PredictionIntervalDisplay.from_estimator(fit, wider, grid_resolution=61)
+    np.testing.assert_array_equal(display.outside, fit.is_outside(wider))
+    np.testing.assert_array_equal(display.outside, np.abs(wider[:, 0]) > 1.05)
+    assert entries(display.ax_.get_legend())[-1] == "outside the training data"
+    shaded = np.concatenate([p.vertices for p in display.outside_.get_paths()])
+    inner = np.abs(shaded[:, 0]).min()
+    assert inner == pytest.approx(1.1) and shaded[:, 1].max() == 1
+    inside = PredictionIntervalDisplay.from_estimator(fit, 0.5 * x)
+    assert inside.outside_ is None
+    assert "outside the training data" not in entries(inside.ax_.get_legend())
+
+
+def test_interval_of_too_many_features_to_tell_what_is_outside(model, monkeypatch):
+    monkeypatch.setattr(model, "_seen", None)
+    display = PredictionIntervalDisplay.from_estimator(model, X)
+    assert display.outside is None and display.outside_ is None
+
+
 def test_interval_without_targets(model):
     display = PredictionIntervalDisplay.from_estimator(model, X)
     assert display.points_ is None

@@ -18,6 +18,7 @@ for parameters in (
     {"n_hidden": 3, "alpha": 1e-2},
     {"n_hidden": 3, "alpha": 1e-2, "penalty": "logits"},
     {"n_hidden": 3, "alpha": 1e-2, "output_activation": "softplus"},
+    {"n_hidden": 2, "alpha": 1e-2, "basis": "ramps", "target_transform": "log"},
 ):
     model = TwoLayerSoftmaxRegressor(random_state=0, **parameters).fit(X, y)
     fits.append((model, *model.predict(X, return_std=True)))
