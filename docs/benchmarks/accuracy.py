@@ -2,7 +2,8 @@
 
 Prints Markdown tables: test R² (mean of three random 75/25 splits), mean ranks, paired
 differences to ours with their standard errors over the sets, absurd predictions and
-CPU seconds a fit; ours is the mean of three seeds where rows are few. Real tables come from installed packages, nothing is downloaded:
+CPU seconds a fit; ours is the mean of three seeds where rows are few. Real tables
+come from installed packages, nothing is downloaded:
 
     pip install ".[test]" plotnine mlxtend statsmodels catboost lightgbm
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/accuracy.py
@@ -124,7 +125,7 @@ def measured(sets):
 
 def by_set(results):
     """Mean R² of every set and model; models that were left out somewhere are not."""
-    means = results.groupby(["set", "model"], sort=False)["r2"].mean().unstack()
+    means = results.pivot_table(index="set", columns="model", values="r2", sort=False)
     return means.dropna(axis=1)
 
 
@@ -167,8 +168,9 @@ def report_seeds(results):
     deviations = ours.groupby(["set", "split"])["r2"].std().dropna()
     names = deviations.groupby("set").mean().sort_values()
     print(
-        f"Standard deviation of ours over {SEEDS} seeds: median over the sets "
-        f"of up to {FEW_ROWS:,} rows {names.median():.4f}, largest {names.iloc[-1]:.4f} ({names.index[-1]}).\n"
+        f"Standard deviation of ours over {SEEDS} seeds, sets of up to {FEW_ROWS:,} "
+        f"rows: median {names.median():.4f}, largest {names.iloc[-1]:.4f} "
+        f"({names.index[-1]}).\n"
     )
 
 

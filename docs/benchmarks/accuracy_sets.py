@@ -29,11 +29,11 @@ def real():
     complete = np.isfinite(X).all(axis=1)
     yield "auto mpg", X[complete], np.asarray(y, float)[complete]
     yield "mpg, highway", *numbers(mpg.drop(columns=["model", "cty"]), "hwy")
-    shares = midwest[
-        ["area", "popdensity", "percwhite", "percblack", "percamerindan", "percasian"]
-        + ["perchsd", "percollege", "percprof", "inmetro", "percbelowpoverty"]
-    ]
-    yield "midwest, poverty", *numbers(shares, "percbelowpoverty")
+    columns = (
+        "area popdensity percwhite percblack percamerindan percasian perchsd "
+        "percollege percprof inmetro percbelowpoverty"
+    )
+    yield "midwest, poverty", *numbers(midwest[columns.split()], "percbelowpoverty")
     X, y = diamonds()
     some = np.random.default_rng(0).choice(len(y), 1500, replace=False)
     yield "diamonds, 1,500 rows, log price", X[some], y[some]
