@@ -140,7 +140,7 @@ def report(results):
 
 
 def summary(results):
-    """Means over the sets, and differences to ours: all but the last in R²."""
+    """Means over the sets, and differences of R² to ours."""
     r2 = by_set(results)
     results = results[results["model"].isin(r2.columns)]
     ranks = (-r2).rank(axis=1).mean()
@@ -150,6 +150,10 @@ def summary(results):
         "–" if label == OURS else f"{differences[label].mean():+.3f} ± {error:.3f}"
         for label, error in errors.items()
     ]
+    medians = [
+        "–" if label == OURS else f"{value:+.3f}"
+        for label, value in differences.median().items()
+    ]
     seconds = results.groupby("model", sort=False)["seconds"].median()
     # One seed of ours a split, as of the others.
     absurd = results[results["seed"] == 0].groupby("model")["absurd"].sum()
@@ -157,7 +161,7 @@ def summary(results):
         ("mean", *(f"{value:.3f}" for value in r2.mean())),
         ("mean rank", *(f"{value:.2f}" for value in ranks)),
         ("minus ours", *paired),
-        ("median of it", *(f"{value:+.3f}" for value in differences.median())),
+        ("median of it", *medians),
         ("absurd predictions", *absurd[r2.columns]),
         ("CPU s, median", *(f"{seconds[label]:.2f}" for label in r2.columns)),
     ]
