@@ -514,7 +514,7 @@ class TwoLayerSoftmaxRegressor(
         the noise of each row. Without the log scale draws are normal with the mean and
         the covariance that `predict` returns; those beyond the range of the output
         activation are moved to its ends. On the log scale they are exponentials of
-        normal draws of log y: their medians are the middle of `predict_interval`, and
+        normal draws of log y: their medians are exponentials of what is fitted, and
         their means those of `predict` as far as residuals are normal.
 
         Parameters

@@ -81,7 +81,7 @@ def worth_trying(plain: Run) -> bool:
 
 def fitting_levels(problem: Problem, *, at_least_one: bool = False) -> list[int]:
     """Numbers of inner knots to try, from few to many, or none."""
-    fitting = [n for n in LEVELS if problem.with_ramps(n).n_columns <= MOST_COLUMNS]
+    fitting = [n for n in LEVELS if problem.ramps(n).n_columns <= MOST_COLUMNS]
     if not fitting and at_least_one:
         return [LEVELS[0]]
     return [n for n in fitting if n >= min(FIRST_LEVEL, fitting[-1])]

@@ -221,9 +221,14 @@ class Problem:
 
         The knots are quantiles of the features on the rows of this problem.
         """
+        return self.with_basis(
+            self.ramps(n_inner).spread(self.used, self.n_features_in)
+        )
+
+    def ramps(self, n_inner: int) -> Basis:
+        """The basis of the features in use that `with_ramps` has."""
         rows = self._plain_rows
-        of_used = ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
-        return self.with_basis(of_used.spread(self.used, self.n_features_in))
+        return ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
 
     def with_basis(self, basis: Basis) -> Problem:
         """The same problem on another basis of all features."""
