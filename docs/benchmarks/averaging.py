@@ -7,7 +7,8 @@ OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/averaging.py
 import warnings
 
 import numpy as np
-from accuracy import SPLITS, real, synthetic, unseen
+from accuracy import SPLITS
+from accuracy_sets import real, synthetic
 from common import header, table
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
@@ -36,7 +37,7 @@ def main():
     header()
     warnings.simplefilter("ignore")
     rows = []
-    for name, X, y in [*synthetic(), *real(), *unseen()]:
+    for name, X, y in [*real(), *synthetic()]:
         found = np.mean([scores(X, y, split) for split in range(SPLITS)], axis=0)
         rows.append((name, *found))
     rows.append(("mean", *np.mean([row[1:] for row in rows], axis=0)))
