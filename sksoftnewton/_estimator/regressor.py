@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -26,6 +27,7 @@ from sklearn.utils.validation import (
 )
 
 from sksoftnewton._activations import get_activation, softmax
+from sksoftnewton._estimator import lazy
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.parameters import (
@@ -39,6 +41,8 @@ from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._rows.data import ArrayData, Data, float_dtype
+from sksoftnewton._rows.facts import check_finite
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
@@ -152,7 +156,8 @@ class TwoLayerSoftmaxRegressor(
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
-        one value and gradient over all rows) and ``time`` (s).
+        one value and gradient over all rows), ``rounds`` (questions that the workers of
+        Dask have answered so far, 0 for other data) and ``time`` (s).
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
@@ -265,19 +270,17 @@ class TwoLayerSoftmaxRegressor(
         self : TwoLayerSoftmaxRegressor
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
-        data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
-        settings, output_weights = settings_of(self, Y.shape[1])
-        previous = self._previous_layers(data.shape[1], Y.shape[1])
-        place = Place(X)
+        data = checked._validated_for_fit(X, y, sample_weight)
+        settings, output_weights = settings_of(self, data.n_outputs)
+        previous = self._previous_layers(data.n_features, data.n_outputs)
+        place = Place(np.empty(0) if lazy.is_lazy(X) else X)
         tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
         settings = replace(settings, monitor=Monitor(bool(self.verbose), tasks))
 
         tasks.begin_fit()
         with single_threaded_blas():
             problem = Problem(
-                canonical(data),
-                Y,
-                weight,
+                data,
                 activation=get_activation(self.output_activation),
                 penalty=self.penalty,
                 output_weights=output_weights,
@@ -315,26 +318,54 @@ class TwoLayerSoftmaxRegressor(
             In the units of y.
         """
         check_is_fitted(self)
-        place = place_of_fit(X, self, "predict")
-        X = self._validated(X)
-        f = self._memberships(X)
-        output_coef = self._layers()[2].astype(f.dtype, copy=False)
-        h = get_activation(self.output_activation)
-        y: Array = h.value(f @ output_coef.T)
-        y = y[:, 0] if self._one_output else y
-        if not return_std:
-            return place.moved_here(y)
-        if self._posterior is None:
+        if return_std and self._posterior is None:
             raise ValueError(
                 "return_std=True is not available: the covariance of the parameters "
                 f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
                 "would be too large a matrix, or the fit has not ended yet."
             )
-        with single_threaded_blas():
-            variance = self._posterior.variance(canonical(X))
-        std = np.sqrt(variance).astype(f.dtype, copy=False)
-        std = std[:, 0] if self._one_output else std
+        if lazy.is_lazy(X):
+            return lazy.predictions().predict(self, X, return_std)
+        place = place_of_fit(X, self, "predict")
+        y, std = self._prediction(canonical(self._validated(X)), return_std)
+        if self._one_output:
+            y, std = y[:, 0], std[:, 0]
+        if not return_std:
+            return place.moved_here(y)
         return place.moved_here(y), place.moved_here(std)
+
+    def _prediction(self, X: Any, return_std: bool) -> tuple[Array, Array]:
+        """Targets and standard deviations (or nothing of the kind) of checked rows."""
+        dtype = float_dtype(X.dtype)
+        output_coef = self._layers()[2].astype(dtype, copy=False)
+        h = get_activation(self.output_activation)
+        y = np.empty((X.shape[0], len(output_coef)), dtype=dtype)
+        for rows, f in self._blocks_of_memberships(X):
+            y[rows] = h.value(f @ output_coef.T)
+        if not return_std:
+            return y, y
+        with single_threaded_blas():
+            variance = self._posterior.variance(X)
+        return y, np.sqrt(variance).astype(dtype, copy=False)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions, averaged over the outputs.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features), or Dask collection
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or Dask's
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+            For Dask collections from sums over their chunks.
+        """
+        if lazy.is_lazy(X, y, sample_weight):
+            check_is_fitted(self)
+            return float(lazy.predictions().score(self, X, y, sample_weight))
+        return float(super().score(X, y, sample_weight))
 
     def hidden_activations(self, X: Any) -> Any:
         """Soft memberships of the hidden units, ``softmax(A1 x)``.
@@ -366,6 +397,8 @@ class TwoLayerSoftmaxRegressor(
 
     def _hidden(self, X: Any, method: str) -> Any:
         check_is_fitted(self)
+        if lazy.is_lazy(X):
+            return lazy.predictions().hidden_activations(self, X)
         place = place_of_fit(X, self, method)
         return place.moved_here(self._memberships(self._validated(X)))
 
@@ -374,13 +407,10 @@ class TwoLayerSoftmaxRegressor(
         return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
-        return validate_data(
-            self,
-            to_numpy(X),
-            reset=False,
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
-        )
+        checked = validate_data(self, to_numpy(X), reset=False, **_checks_of(X))
+        if _is_map(X):
+            check_finite(checked)
+        return checked
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
@@ -389,32 +419,42 @@ class TwoLayerSoftmaxRegressor(
         return first, intercept, second
 
     def _memberships(self, X: Any) -> Array:
+        out = np.empty((X.shape[0], self.n_hidden_), dtype=float_dtype(X.dtype))
+        for rows, f in self._blocks_of_memberships(X):
+            out[rows] = f
+        return out
+
+    def _blocks_of_memberships(self, X: Any) -> Iterator[tuple[slice, Array]]:
+        """Memberships of a block of rows at a time, with the rows it holds."""
         first, intercept, _ = self._layers()
-        coef = first.T.astype(X.dtype, copy=False)
-        intercept = intercept.astype(X.dtype, copy=False)
-        out = np.empty((X.shape[0], self.n_hidden_), dtype=X.dtype)
+        dtype = float_dtype(X.dtype)
+        coef = first.T.astype(dtype, copy=False)
+        intercept = intercept.astype(dtype, copy=False)
         with single_threaded_blas():
             for start in range(0, X.shape[0], PREDICT_ROWS):
                 rows = slice(start, start + PREDICT_ROWS)
-                logits = np.asarray(X[rows] @ coef) + intercept
-                out[rows] = softmax(logits.T).T
-        return out
+                part = X[rows].astype(dtype, copy=False)
+                yield rows, softmax((np.asarray(part @ coef) + intercept).T).T
 
-    # -- inside fit -------------------------------------------------------------
-
-    def _validated_for_fit(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Any, Array, Array]:
-        """X, y with a column for each output, and weights; sets what they determine."""
+    def _validated_for_fit(self, X: Any, y: Any, sample_weight: Any) -> Data:
+        """What was passed to `fit`, checked; sets what it determines."""
+        activation = get_activation(self.output_activation)
+        if lazy.is_lazy(X, y, sample_weight):
+            checked: Data = lazy.collections().data_for_fit(
+                self, X, y, sample_weight, activation
+            )
+            return checked
+        by_blocks = _is_map(X)
         X, y = validate_data(
             self,
             to_numpy(X),
             to_numpy(y),
-            accept_sparse="csr",
-            dtype=[np.float64, np.float32],
             multi_output=True,
             y_numeric=True,
+            **_checks_of(X),
         )
+        if by_blocks:
+            check_finite(X)
         weight = _check_sample_weight(
             to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
         )
@@ -422,9 +462,9 @@ class TwoLayerSoftmaxRegressor(
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)
         Y = np.asarray(y, dtype=np.float64)
-        check_targets(Y, get_activation(self.output_activation))
+        check_targets(Y, activation)
         self._one_output = Y.ndim == 1
-        return X, Y.reshape(len(Y), -1), weight
+        return ArrayData(canonical(X), Y.reshape(len(Y), -1), weight)
 
     def _generator(self) -> np.random.Generator:
         random_state = check_random_state(self.random_state)
@@ -468,6 +508,18 @@ class TwoLayerSoftmaxRegressor(
                     "since the previous fit. Use warm_start=False."
                 )
         return Layers(*self._layers())
+
+
+def _is_map(X: Any) -> bool:
+    """Whether X is a memory map of numbers, which is only ever read in blocks."""
+    return isinstance(X, np.memmap) and X.dtype.kind in "biuf"
+
+
+def _checks_of(X: Any) -> dict[str, Any]:
+    """What scikit-learn checks of X; it would copy memory maps."""
+    if _is_map(X):
+        return {"dtype": None, "ensure_all_finite": False}
+    return {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

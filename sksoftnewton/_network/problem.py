@@ -5,17 +5,16 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
-from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.data import Data, Summary
+from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.standardisation import Index, Standardisation
 
 Array = NDArray[np.float64]
@@ -56,9 +55,7 @@ class Problem:
 
     Parameters
     ----------
-    X : ndarray or csr_array of shape (n, n_features)
-    Y : ndarray of shape (n, n_outputs), float64
-    weight : ndarray of shape (n,), non-negative, not all zero
+    data : Data, with weights that are not all zero
     activation : Activation
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
@@ -74,9 +71,7 @@ class Problem:
 
     def __init__(
         self,
-        X: Any,
-        Y: Array,
-        weight: Array,
+        data: Data,
         *,
         activation: Activation,
         penalty: str,
@@ -85,34 +80,34 @@ class Problem:
     ) -> None:
         self.activation = activation
         self.penalty = penalty
-        self.n_features_in = X.shape[1]
-        self.used: Index = np.arange(X.shape[1])
-        self.features = Standardisation.of(X, weight)
+        self.n_features_in = data.n_features
+        self.used: Index = np.arange(data.n_features)
+        self._rounds = data.rounds
+        summary = data.summary
+        self.features = summary.features
         if activation.name == "identity":
-            self.targets = Standardisation.of(Y, weight)
+            self.targets = summary.targets
         else:
-            self.targets = Standardisation.identity(Y.shape[1])
-        counted = weight > 0
-        wide = _has_row_space(X.shape[1], int(np.count_nonzero(counted)))
-        if wide and not counted.all():  # the row space is that of counted rows
-            X, Y, weight = X[counted], Y[counted], weight[counted]
-        targets = (Y - self.targets.mean) / self.targets.scale
+            self.targets = Standardisation.identity(data.n_outputs)
+        wide = _has_row_space(data.n_features, summary.counts.n_counted)
+        if wide:  # the row space is that of counted rows
+            data = data.counted()
         self.output_weights = (
             None if output_weights is None else self._standardised(output_weights)
         )
         single = (
             not wide
             and penalty == "weights"
-            and single_precision(X, targets, weight, self.features)
+            and not data.sparse
+            and single_precision(summary, self.features, self.targets)
         )
-        dtype = np.float32 if single else X.dtype
-        rows = Rows(X, targets, weight, self.features, dtype=dtype, n_threads=n_threads)
-        self._use(rows, wide)
+        dtype = np.float32 if single else data.dtype
+        self._use(data.rows(self.features, self.targets, dtype, n_threads), wide)
 
-    def _use(self, rows: Rows, wide: bool) -> None:
+    def _use(self, rows: WeightedRows, wide: bool) -> None:
         """Choose the coordinates for standardised rows."""
         self._plain_rows = rows
-        self.row_space = RowSpace(rows) if wide else None
+        self.row_space = RowSpace(rows.local) if wide else None
         self.rows = self.row_space.rows if self.row_space else rows
         logits = self.penalty == "logits"
         if logits and self.rows.n_features > MOMENTS_FEATURES:
@@ -123,6 +118,11 @@ class Problem:
                 f'{ROW_SPACE_ROWS} rows. Use penalty="weights".'
             )
         self.whitening = Whitening(self.rows.second_moments) if logits else None
+
+    @property
+    def rounds(self) -> int:
+        """Questions that workers have answered so far, about any part of the data."""
+        return self._rounds.n
 
     @property
     def n_features(self) -> int:
@@ -208,10 +208,10 @@ class Problem:
         reach over the whole range of y: their prior standard deviation is twice the
         root mean square of h⁻¹(y), two for standardised targets.
         """
-        rows = self.rows
-        typical = (np.abs(rows.targets.T) @ rows.weight / rows.total_weight)[:, None]
-        goal = self.activation.inverse_of_targets(rows.targets.T, typical)
-        mean_square = float(np.mean(goal**2 @ rows.weight)) / rows.total_weight
+        typical = self.rows.mean_magnitude[:, None]
+        inverse = self.activation.inverse_of_targets
+        squares = self.rows.target_mean(lambda targets: inverse(targets, typical) ** 2)
+        mean_square = float(np.mean(squares))
         return 0.25 / (mean_square or 1.0)
 
     def start_from(self, network: Network, layers: Layers) -> Array:
@@ -268,21 +268,24 @@ class Problem:
 
 
 def single_precision(
-    X: Any, targets: Array, weight: Array, features: Standardisation
+    summary: Summary, features: Standardisation, targets: Standardisation
 ) -> bool:
-    """Whether float64 data may be searched in float32; the end is in float64.
+    """Whether dense data may be searched in float32; the end is in float64.
 
-    Small problems are exact to the last digit: they stay in float64. So do CSR data,
-    which are stored in their precision once, and data of which float32 would lose
-    something: targets or weights over many orders, and columns whose standardised
-    values are extreme. Standardisation itself is always in float64.
+    Small problems are exact to the last digit: they stay in float64. So do data of
+    which float32 would lose something: targets or weights over many orders, and
+    columns whose standardised values are extreme. Standardisation itself is always in
+    float64.
     """
-    if sp.issparse(X) or weight.sum() * targets.shape[1] <= SMALL:
+    if summary.total_weight * len(targets.mean) <= SMALL:
         return False
-    used = weight[weight > 0]
-    if used.max() > LARGEST_RATIO * used.min():
+    counts = summary.counts
+    lightest, heaviest = counts.weight_limits
+    if heaviest > LARGEST_RATIO * lightest:
         return False
-    if np.abs(targets).max() > LARGEST_VALUE:
-        return False
-    extremes = np.maximum(X.max(axis=0) - features.mean, features.mean - X.min(axis=0))
-    return bool((extremes <= LARGEST_VALUE * features.scale).all())
+    assert counts.limits is not None
+    limits = (counts.limits, features), (counts.target_limits, targets)
+    return all(
+        bool((np.abs(values - columns.mean) <= LARGEST_VALUE * columns.scale).all())
+        for values, columns in limits
+    )

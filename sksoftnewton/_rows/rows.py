@@ -15,28 +15,25 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.interface import (
+    DENSE_ROWS,
+    MOST_ROWS,
+    WeightedRows,
+    draw_probabilities,
+    pseudo_inverse,
+)
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
-from sksoftnewton._rows.sums import Terms, added, sum_of_groups
+from sksoftnewton._rows.sums import Terms, Total, added, sum_of_groups
 
 Array = NDArray[np.float64]
 
-# Elements a block and what is computed from it: enough work to hide the
-# interpreter, little enough for the cache. And the least and most rows.
-BLOCK_ELEMENTS = 2**17
-LEAST_ROWS, MOST_ROWS = 256, 8192
 # Elements of dense data up to which a standardised copy is kept.
 CACHE_ELEMENTS = 2**24
-# Elements of the largest sample of rows that is copied.
-COPIED_ELEMENTS = 2**22
-# Rows made dense at a time where only their second moments are wanted.
-DENSE_ROWS = 512
-# Directions of X with less than this share of the largest variance are noise.
-RANK_TOLERANCE = 1e-10
 
 
-class Rows:
-    """The weighted rows of a regression problem.
+class Rows(WeightedRows):
+    """Weighted rows on this machine.
 
     Parameters
     ----------
@@ -50,6 +47,8 @@ class Rows:
         Precision of the blocks. Sums over them are in float64.
     n_threads : int
         Threads that share the blocks. No result depends on it.
+    first_row : int
+        The number of the first row where these are a chunk of more rows.
     """
 
     def __init__(
@@ -62,6 +61,7 @@ class Rows:
         columns: Index | None = None,
         dtype: Any = np.float64,
         n_threads: int = 1,
+        first_row: int = 0,
     ) -> None:
         self.dtype = np.dtype(dtype)
         self.targets = targets
@@ -69,7 +69,8 @@ class Rows:
         self.standardisation = standardisation
         self.columns = columns
         self.n_threads = n_threads
-        self.total_weight = float(weight.sum())
+        self.first_row = first_row
+        self.total_weight = total_weight(weight).value
         self.n_rows = X.shape[0]
         self.n_features = len(standardisation.mean)
         self.n_outputs = targets.shape[1]
@@ -86,89 +87,90 @@ class Rows:
             ).astype(self.dtype, copy=False)
             self._shift = standardisation.mean / scale
 
-    @property
-    def entries_per_row(self) -> float:
-        """Features that are stored for a row, and the constant."""
-        return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
+    def __getstate__(self) -> dict[str, Any]:
+        """The rows themselves: what is kept in memory can be made again."""
+        made = {"_standardised", "_in_float64", "_leverage", "kernel"}
+        state = {k: v for k, v in self.__dict__.items() if k not in made}
+        return {**state, "_blocks": {}}
+
+    def __sizeof__(self) -> int:
+        """Bytes of the rows, for whoever decides where to move them."""
+        X = self.X.data if self.sparse else self.X
+        return int(X.nbytes + self.targets.nbytes + self.weight.nbytes)
 
     @property
-    def few_enough(self) -> int:
-        """Most rows that `take` should copy."""
-        return int(COPIED_ELEMENTS / self.entries_per_row)
+    def entries_per_row(self) -> float:
+        return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
+
+    def _remade(self, **changes: Any) -> Rows:
+        """The same rows with other arguments."""
+        arguments = {
+            "X": self.X,
+            "targets": self.targets,
+            "weight": self.weight,
+            "standardisation": self._standardisation_of_stored,
+            "columns": self.columns,
+            "dtype": self.dtype,
+            "n_threads": self.n_threads,
+            "first_row": self.first_row,
+        }
+        return Rows(**{**arguments, **changes})
 
     def take(self, rows: Index) -> Rows:
         """A copy of some of the rows."""
-        return Rows(
-            self.X[rows],
-            self.targets[rows],
-            self.weight[rows],
-            self._standardisation_of_stored,
-            columns=self.columns,
-            dtype=self.dtype,
-            n_threads=self.n_threads,
+        return self._remade(
+            X=self.X[rows], targets=self.targets[rows], weight=self.weight[rows]
         )
 
-    def draw(
-        self, size: int, rng: np.random.Generator, *, by_leverage: bool = False
-    ) -> Rows:
-        """Rows drawn with replacement, weighted so that sums keep their expectation.
+    @staticmethod
+    def joined(parts: list[Rows], n_threads: int) -> Rows:
+        """One set of rows of parts that differ only in which rows they hold."""
+        stack = sp.vstack if parts[0].sparse else np.concatenate
+        return parts[0]._remade(
+            X=stack([part.X for part in parts]),
+            targets=np.concatenate([part.targets for part in parts]),
+            weight=np.concatenate([part.weight for part in parts]),
+            n_threads=n_threads,
+        )
 
-        With equal probability, or half so and half in proportion to the leverage
-        scores of the standardised rows.
-        """
-        if by_leverage:
-            cumulative = self._cumulative_leverage
-            drawn = np.sort(cumulative.searchsorted(rng.random(size), side="right"))
-            probability = np.diff(cumulative, prepend=0.0)[drawn]
-        else:
-            drawn = np.sort(rng.integers(self.n_rows, size=size))
-            probability = np.full(size, 1 / self.n_rows)
-        rows = self.take(drawn)
-        rows.weight = rows.weight / (size * probability)
-        rows.total_weight = self.total_weight
-        return rows
+    def _by_leverage(self, at: Array) -> tuple[Index, Array]:
+        cumulative, probability = self._leverage
+        rows = np.minimum(cumulative.searchsorted(at, side="right"), self.n_rows - 1)
+        return rows, probability[rows]
 
     @cached_property
-    def _cumulative_leverage(self) -> Array:
-        """Cumulative probabilities of the rows for `draw`."""
-        inverse = np.linalg.pinv(self.second_moments, hermitian=True)
+    def _leverage(self) -> tuple[Array, Array]:
+        """Cumulative probabilities of the rows for `draw`, and the probabilities."""
+        scores = self.leverage_scores(pseudo_inverse(self.second_moments))
+        probability = draw_probabilities(scores, self.n_rows, scores.sum())
+        return np.cumsum(probability), probability
+
+    def leverage_scores(self, inverse: Array) -> Array:
+        """Weighted leverage scores of the rows, given the inverse second moments."""
         scores = np.empty(self.n_rows)
         for start in range(0, self.n_rows, DENSE_ROWS):
             rows = slice(start, start + DENSE_ROWS)
             x = self.block(rows).all_dense()[:-1]
             scores[rows] = 1 + np.sum(x * (inverse @ x), axis=0)  # 1: the constant's
         scores *= self.weight
-        probability = 0.5 / self.n_rows + 0.5 * scores / scores.sum()
-        cumulative: Array = np.cumsum(probability)
-        cumulative /= cumulative[-1]
-        return cumulative
+        return scores
 
     @property
     def double(self) -> Rows:
-        """The same rows with blocks in float64."""
         return self if self.dtype == np.float64 else self._in_float64
 
     @cached_property
     def _in_float64(self) -> Rows:
-        return Rows(
-            self.X,
-            self.targets,
-            self.weight,
-            self._standardisation_of_stored,
-            columns=self.columns,
-            n_threads=self.n_threads,
-        )
+        return self._remade(dtype=np.float64)
+
+    @property
+    def local(self) -> Rows:
+        return self
 
     def with_features(self, kept: Index) -> Rows:
-        """The same rows with some of their features."""
-        return Rows(
-            self.X,
-            self.targets,
-            self.weight,
-            self._standardisation_of_stored.take(kept),
+        return self._remade(
+            standardisation=self._standardisation_of_stored.take(kept),
             columns=kept if self.columns is None else self.columns[kept],
-            dtype=self.dtype,
-            n_threads=self.n_threads,
         )
 
     @property
@@ -179,13 +181,14 @@ class Rows:
 
     def block(self, rows: slice | Index) -> Block:
         """The block of the given rows."""
+        first = self.first_row + (rows.start if isinstance(rows, slice) else 0)
         targets = self.targets[rows].T.astype(self.dtype, copy=False)
         weight = self.weight[rows].astype(self.dtype, copy=False)
         if self.sparse:
-            return SparseBlock(self.X[rows], self._shift, targets, weight)
+            return SparseBlock(self.X[rows], self._shift, targets, weight, first)
         kept = self._standardised
         features = self._standardised_block(rows) if kept is None else kept[:, rows]
-        return DenseBlock(features, targets, weight)
+        return DenseBlock(features, targets, weight, first)
 
     @cached_property
     def _standardised(self) -> Array | None:
@@ -215,17 +218,15 @@ class Rows:
         """All rows as one block; for problems small enough for n x n matrices."""
         return self.block(slice(0, self.n_rows))
 
-    def block_rows(self, width: int) -> int:
-        """Rows a block for a computation that makes so many numbers a row."""
-        entries = self.entries_per_row
-        size = int(np.clip(BLOCK_ELEMENTS / (entries + width), LEAST_ROWS, MOST_ROWS))
-        if self.sparse:  # what a block adds up is dense
-            size = max(size, int(self.n_features / entries))
-        return size
-
     def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
-        """Sum over the blocks of a function that returns a tuple of arrays."""
         size = self.block_rows(width)
+        if self.n_rows <= size:
+            (block,) = self._views(size, range(1)) or [self.whole()]
+            return added([function(block)])
+        return self.total(function, size).rounded
+
+    def total(self, function: Callable[[Block], Terms], size: int) -> Total:
+        """The sum over blocks of so many rows, before it is rounded."""
         starts = range(0, self.n_rows, size)
         views = self._views(size, starts)
 
@@ -234,9 +235,21 @@ class Rows:
                 return function(views[start // size])
             return function(self.block(slice(start, start + size)))
 
-        if len(starts) == 1:
-            return added(iter([term(0)]))
         return sum_of_groups(term, starts, self.n_threads)
+
+    def target_mean(self, function: Callable[[Array], Array]) -> Array:
+        (total,) = self.target_total(function).rounded
+        mean: Array = total / self.total_weight
+        return mean
+
+    def target_total(self, function: Callable[[Array], Array]) -> Total:
+        """Weighted sum of a function of the targets, see `target_mean`."""
+        starts = range(0, self.n_rows, MOST_ROWS)
+        blocks = (slice(start, start + MOST_ROWS) for start in starts)
+        return Total.of(
+            (np.sum(function(self.targets[b].T) * self.weight[b], axis=1),)
+            for b in blocks
+        )
 
     def _views(self, size: int, starts: range) -> list[Block] | None:
         """The blocks of a size, made once; None where they would be copies."""
@@ -245,43 +258,6 @@ class Rows:
         if size not in self._blocks:
             self._blocks[size] = [self.block(slice(i, i + size)) for i in starts]
         return self._blocks[size]
-
-    @cached_property
-    def mean_square(self) -> float:
-        """Weighted mean of |target|²."""
-        squares = np.sum(self.targets**2, axis=1)
-        return float(self.weight @ squares) / self.total_weight
-
-    @cached_property
-    def second_moments(self) -> Array:
-        """Σ ω x xᵀ / Σ ω of the standardised features (no constant).
-
-        Shape (n_features, n_features).
-        """
-
-        def moments(block: Block) -> Terms:
-            total = np.zeros((self.n_features, self.n_features))  # in float64
-            for rows, features in block.dense(DENSE_ROWS):
-                x = features[:-1]
-                total += (x * block.weight[rows]) @ x.T
-            return (total,)
-
-        (total,) = self.sum(moments)
-        mean: Array = total / self.total_weight
-        return mean
-
-    @cached_property
-    def _range_basis(self) -> Array | None:
-        """Orthonormal basis of the range of `second_moments`; None: all of it."""
-        _, vectors = range_of(self.second_moments)
-        return None if vectors.shape[1] == self.n_features else vectors
-
-    def onto_range(self, A1: Array) -> Array:
-        """The part of A1 that predictions see."""
-        basis = self._range_basis
-        if basis is None:
-            return A1
-        return np.hstack([(A1[:, :-1] @ basis) @ basis.T, A1[:, -1:]])
 
     @cached_property
     def kernel(self) -> Array:
@@ -299,10 +275,7 @@ class Rows:
         return x.T @ x
 
 
-def range_of(moments: Array) -> tuple[Array, Array]:
-    """Eigenvalues and eigenvectors of M without those of noise."""
-    values, vectors = np.linalg.eigh(moments)
-    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
-    if not kept.any():  # every feature is constant
-        return np.ones(1), vectors[:, -1:]
-    return values[kept], vectors[:, kept]
+def total_weight(weight: Array) -> Total:
+    """Σω of consecutive rows."""
+    starts = range(0, len(weight), MOST_ROWS)
+    return Total.of((weight[i : i + MOST_ROWS].sum(),) for i in starts)

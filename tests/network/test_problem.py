@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from sksoftnewton._activations import get_activation
 from sksoftnewton._network import problem as problem_module
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def data(n=3000):
@@ -15,9 +16,7 @@ def data(n=3000):
 
 def problem(X, Y, weight, *, penalty="weights", activation="identity"):
     return Problem(
-        X,
-        Y,
-        weight,
+        ArrayData(X, Y, weight),
         activation=get_activation(activation),
         penalty=penalty,
         output_weights=None,
@@ -33,7 +32,8 @@ def test_many_rows_are_searched_in_float32_and_finished_in_float64():
     assert double.rows.dtype == np.float64
     X, *_ = data()
     features = double.rows.whole().all_dense()
-    np.testing.assert_allclose(features[:-1].T, (X - X.mean(0)) / X.std(0), rtol=1e-10)
+    expected = (X - X.mean(0)) / X.std(0)
+    np.testing.assert_allclose(features[:-1].T, expected, rtol=1e-10, atol=1e-14)
 
 
 def few():

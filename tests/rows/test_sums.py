@@ -1,11 +1,11 @@
 import numpy as np
 
-from sksoftnewton._rows import rows
+from sksoftnewton._rows import interface
 from tests.references_rows import make_rows, random_data
 
 
 def test_sum_covers_every_row_once_whatever_the_threads(monkeypatch):
-    monkeypatch.setattr(rows, "BLOCK_ELEMENTS", 1)  # blocks of 256 rows
+    monkeypatch.setattr(interface, "BLOCK_ELEMENTS", 1)  # blocks of 256 rows
     X, Y, weight = random_data(n=5000)
 
     def terms(block):

@@ -1,0 +1,320 @@
+"""Data and rows in chunks on the workers of Dask.
+
+Every chunk is an `ArrayData` or `Rows` of its own and answers for its rows as these do;
+here the answers are put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import dask
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from sksoftnewton._rows.blocks import Block
+from sksoftnewton._rows.chunks import (
+    Chunks,
+    chunk_bounds,
+    cumulated,
+    memory_of_workers,
+    pieces,
+)
+from sksoftnewton._rows.data import ArrayData, Counts, Rounds, Start, Summary
+from sksoftnewton._rows.facts import BlockFacts
+from sksoftnewton._rows.interface import (
+    MOST_ROWS,
+    WeightedRows,
+    draw_probabilities,
+    pseudo_inverse,
+)
+from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.scratch import Scratch
+from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.sums import Terms
+
+Array = NDArray[np.float64]
+
+# Chunks end at multiples of a power of two of rows, which is that of the largest blocks
+# unless so many rows would have more bytes than this.
+MULTIPLE_BYTES = 2**26
+# Chunks are kept by the workers if so many times the size of the data, room for copies
+# in both precisions, fits into their memory.
+ROOM = 4
+# Facts of rows that travel with a function of blocks.
+FACTS = ("dtype", "n_rows", "n_features", "n_outputs", "total_weight", "sparse")
+
+
+class DaskData:
+    """Data in chunks on workers, see `Data`.
+
+    Parameters
+    ----------
+    chunks : Chunks of ArrayData
+    origin : pair of ndarrays, the first rows of X and y
+    dtype : float32 or float64
+    sparse : bool
+    """
+
+    def __init__(
+        self,
+        chunks: Chunks,
+        origin: Start,
+        dtype: np.dtype[Any],
+        sparse: bool,
+    ) -> None:
+        self.chunks = chunks
+        self.origin = origin
+        self.n_features, self.n_outputs = map(len, origin)
+        self.dtype = dtype
+        self.sparse = sparse
+        self.rounds = chunks.rounds
+
+    @cached_property
+    def summary(self) -> Summary:
+        counts = Counts.merged(self.chunks.answers(ArrayData.counts, self.origin))
+        means = counts.means(self.origin)
+        squares = self.chunks.total(ArrayData.squares, means)
+        return Summary.of(counts, means, squares, self.dtype)
+
+    @property
+    def n_rows(self) -> int:
+        return int(self.chunks.bounds[-1])
+
+    @property
+    def local(self) -> ArrayData:
+        """All of the data here."""
+        data = ArrayData.joined(self.chunks.answers(_itself))
+        data.rounds = self.rounds
+        return data
+
+    def counted(self) -> ArrayData:
+        return ArrayData.joined(self.chunks.answers(ArrayData.counted))
+
+    def rows(
+        self,
+        features: Standardisation,
+        targets: Standardisation,
+        dtype: Any,
+        n_threads: int,
+    ) -> DaskRows:
+        # Threads within a chunk are the workers' matter.
+        chunks = self.chunks.mapped(ArrayData.rows, features, targets, dtype, 1)
+        return DaskRows(
+            chunks,
+            n_features=self.n_features,
+            n_outputs=self.n_outputs,
+            total_weight=self.summary.total_weight,
+            dtype=dtype,
+            sparse=self.sparse,
+            n_threads=n_threads,
+        )
+
+
+class DaskRows(WeightedRows):
+    """Weighted rows in chunks on workers.
+
+    Parameters
+    ----------
+    chunks : Chunks of Rows
+    n_features, n_outputs : int
+    total_weight : float
+    dtype : float64 or float32
+    sparse : bool
+    n_threads : int, for rows that are taken here
+    """
+
+    def __init__(
+        self,
+        chunks: Chunks,
+        *,
+        n_features: int,
+        n_outputs: int,
+        total_weight: float,
+        dtype: Any,
+        sparse: bool,
+        n_threads: int,
+    ) -> None:
+        self.chunks = chunks
+        self.n_rows = int(chunks.bounds[-1])
+        self.n_features = n_features
+        self.n_outputs = n_outputs
+        self.total_weight = total_weight
+        self.dtype = np.dtype(dtype)
+        self.sparse = sparse
+        self.n_threads = n_threads
+        self.scratch = Scratch(self.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a function of blocks may ask where it is sent: facts, no rows."""
+        return {name: getattr(self, name) for name in (*FACTS, "scratch")}
+
+    def _remade(self, chunks: Chunks, **changes: Any) -> DaskRows:
+        """Rows of other chunks, otherwise as these."""
+        arguments = {
+            "n_features": self.n_features,
+            "n_outputs": self.n_outputs,
+            "total_weight": self.total_weight,
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "n_threads": self.n_threads,
+        }
+        return DaskRows(chunks, **{**arguments, **changes})
+
+    @cached_property
+    def entries_per_row(self) -> float:
+        if not self.sparse:
+            return self.n_features + 1
+        return float(sum(self.chunks.answers(_n_stored))) / self.n_rows + 1
+
+    def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
+        return self.chunks.total(Rows.total, function, self.block_rows(width)).rounded
+
+    def target_mean(self, function: Callable[[Array], Array]) -> Array:
+        (total,) = self.chunks.total(Rows.target_total, function).rounded
+        mean: Array = total / self.total_weight
+        return mean
+
+    def take(self, rows: Index) -> Rows:
+        bounds = self.chunks.bounds
+        parts = self.chunks.split(rows, bounds[1:-1])
+        numbers = {i: (part - bounds[i],) for i, part in parts.items()}
+        return Rows.joined(self.chunks.answers_of(Rows.take, numbers), self.n_threads)
+
+    def _by_leverage(self, at: Array) -> tuple[Index, Array]:
+        scores, total, share = self._leverage
+        cumulative = np.cumsum(share)
+        arguments = {
+            i: (part, cumulative[i] - share[i], self.n_rows, total)
+            for i, part in scores.split(at, cumulative[:-1]).items()
+        }
+        found = scores.answers_of(_drawn, arguments)
+        rows = [
+            scores.bounds[i] + own for i, (own, _) in zip(arguments, found, strict=True)
+        ]
+        return np.concatenate(rows), np.concatenate([own for _, own in found])
+
+    @cached_property
+    def _leverage(self) -> tuple[Chunks, float, Array]:
+        """Scores of the rows of each chunk, their sum, and chances of the chunks."""
+        inverse = pseudo_inverse(self.second_moments)
+        scores = self.chunks.mapped(Rows.leverage_scores, inverse)
+        totals = np.array(scores.answers(np.sum))
+        sizes, total = np.diff(scores.bounds), float(totals.sum())
+        share = 0.5 * sizes / self.n_rows + 0.5 * totals / total
+        return scores, total, share
+
+    @property
+    def double(self) -> DaskRows:
+        return self if self.dtype == np.float64 else self._in_float64
+
+    @cached_property
+    def _in_float64(self) -> DaskRows:
+        return self._remade(self.chunks.mapped(_double), dtype=np.float64)
+
+    def with_features(self, kept: Index) -> DaskRows:
+        chunks = self.chunks.mapped(Rows.with_features, kept)
+        return self._remade(chunks, n_features=len(kept))
+
+    @property
+    def local(self) -> Rows:
+        return Rows.joined(self.chunks.answers(_itself), self.n_threads)
+
+
+def _itself(chunk: Any) -> Any:
+    return chunk
+
+
+def _double(rows: Rows) -> Rows:
+    return rows.double
+
+
+def _n_stored(rows: Rows) -> int:
+    return int(rows.X.nnz)
+
+
+def _drawn(
+    scores: Array, at: Array, before: float, n_rows: int, total: float
+) -> tuple[Index, Array]:
+    """Rows of a chunk at cumulative probabilities, and their probabilities."""
+    probability = draw_probabilities(scores, n_rows, total)
+    cumulative = before + np.cumsum(probability)
+    rows = np.minimum(cumulative.searchsorted(at, side="right"), len(scores) - 1)
+    return rows, probability[rows]
+
+
+def chunked(
+    blocks: dict[str, list[Any]],
+    facts: dict[str, list[BlockFacts]],
+    dtype: np.dtype[Any],
+    rounds: Rounds,
+) -> DaskData:
+    """Data in chunks that end at the same rows.
+
+    Parameters
+    ----------
+    blocks : dict of lists of Delayed
+        "X", "y" and perhaps "sample_weight", each in its own blocks of rows.
+    facts : dict of lists of BlockFacts, of the same blocks
+    dtype : that of X
+    rounds : Rounds
+    """
+    edges = {name: cumulated(own) for name, own in facts.items()}
+    n_bytes = sum(block.n_bytes for own in facts.values() for block in own)
+    affordable = max(MULTIPLE_BYTES * int(edges["X"][-1]) // max(n_bytes, 1), 1)
+    multiple = min(2 ** int(np.log2(affordable)), MOST_ROWS)
+    bounds = chunk_bounds(edges["X"], multiple)
+    make = dask.delayed(array_data, pure=False)
+    objects = []
+    for start, stop in pairwise(bounds):
+        parts = {
+            name: list(pieces(own, edges[name], start, stop))
+            for name, own in blocks.items()
+        }
+        weight = parts.get("sample_weight")
+        objects.append(make(parts["X"], parts["y"], weight, dtype, int(start)))
+    kept = ROOM * n_bytes <= memory_of_workers(objects[0])
+    origin = _first_row(facts["X"]), _first_row(facts["y"])
+    sparse = facts["X"][0].sparse
+    return DaskData(Chunks(objects, bounds, rounds, kept), origin, dtype, sparse)
+
+
+def _first_row(facts: list[BlockFacts]) -> Array:
+    return next(block.origin for block in facts if block.n_rows)
+
+
+def array_data(
+    X: list[Any],
+    Y: list[Any],
+    weight: list[Any] | None,
+    dtype: np.dtype[Any],
+    first_row: int,
+) -> ArrayData:
+    """A chunk from the pieces that it is made of.
+
+    Parameters
+    ----------
+    X : list of ndarray, or of sparse matrices, of shape (n_i, n_features)
+    Y : list of ndarray of shape (n_i,) or (n_i, n_outputs)
+    weight : list of ndarray of shape (n_i,); None: all of weight 1
+    dtype : that of X
+    first_row : int, its number among all rows
+    """
+    features: Any
+    if sp.issparse(X[0]):
+        features = sp.csr_array(sp.vstack(X, format="csr"))
+        features.sum_duplicates()
+    else:
+        features = np.concatenate(X) if len(X) > 1 else np.asarray(X[0])
+    targets = np.concatenate([np.asarray(y, dtype=np.float64) for y in Y])
+    ones = np.ones(len(targets))
+    return ArrayData(
+        features.astype(dtype, copy=False),
+        targets.reshape(len(targets), -1),
+        ones if weight is None else np.concatenate(weight).astype(np.float64).ravel(),
+        first_row,
+    )

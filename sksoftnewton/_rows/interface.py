@@ -1,0 +1,204 @@
+"""What the network asks of weighted rows, wherever they are.
+
+`Rows` are on this machine, in memory or in a memory map; `DaskRows` are in chunks on
+the workers of a cluster. Nothing above this wing knows which it has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton._rows.blocks import Block
+from sksoftnewton._rows.scratch import Scratch
+from sksoftnewton._rows.standardisation import Index
+from sksoftnewton._rows.sums import Terms
+
+if TYPE_CHECKING:
+    from sksoftnewton._rows.rows import Rows
+
+Array = NDArray[np.float64]
+
+# Elements a block and what is computed from it: enough work to hide the
+# interpreter, little enough for the cache. And the least and most rows.
+BLOCK_ELEMENTS = 2**17
+LEAST_ROWS, MOST_ROWS = 256, 8192
+# Elements of the largest sample of rows that is copied.
+COPIED_ELEMENTS = 2**22
+# Rows made dense at a time where only their second moments are wanted.
+DENSE_ROWS = 512
+# Directions of X with less than this share of the largest variance are noise.
+RANK_TOLERANCE = 1e-10
+
+
+class WeightedRows(ABC):
+    """The weighted rows of a regression problem: sums over them, and samples of them.
+
+    A function that is handed to `sum` may be sent to where the rows are. It may refer
+    to anything that holds these rows: only their facts, the attributes below, travel.
+
+    Attributes
+    ----------
+    dtype : dtype, the precision of the blocks; sums over them are in float64
+    n_rows, n_features, n_outputs : int
+    total_weight : float, Σω
+    sparse : bool
+    entries_per_row : float, features that are stored for a row, and the constant
+    scratch : Scratch, memory for what a function makes of a block
+    """
+
+    dtype: np.dtype[Any]
+    n_rows: int
+    n_features: int
+    n_outputs: int
+    total_weight: float
+    sparse: bool
+    scratch: Scratch
+
+    @property
+    @abstractmethod
+    def entries_per_row(self) -> float: ...
+
+    @abstractmethod
+    def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
+        """Sum over the blocks of a function that returns a tuple of arrays.
+
+        Parameters
+        ----------
+        function : callable, Block -> tuple of arrays and floats
+        width : int, numbers a row that it makes at a time
+        """
+
+    @abstractmethod
+    def target_mean(self, function: Callable[[Array], Array]) -> Array:
+        """Weighted mean of a function of the targets, shape (n_outputs,).
+
+        Parameters
+        ----------
+        function : callable, from and to arrays of shape (n_outputs, n)
+        """
+
+    @abstractmethod
+    def take(self, rows: Index) -> Rows:
+        """A copy of some of the rows, by their numbers in ascending order, here."""
+
+    @abstractmethod
+    def with_features(self, kept: Index) -> WeightedRows:
+        """The same rows with some of their features."""
+
+    @property
+    @abstractmethod
+    def double(self) -> WeightedRows:
+        """The same rows with blocks in float64."""
+
+    @property
+    @abstractmethod
+    def local(self) -> Rows:
+        """All rows here; for problems small enough for n x n matrices."""
+
+    def block_rows(self, width: int) -> int:
+        """Rows a block for a computation that makes so many numbers a row.
+
+        A power of two: chunks of rows that end at multiples of a large one have the
+        same blocks as the whole.
+        """
+        entries = self.entries_per_row
+        ideal = np.clip(BLOCK_ELEMENTS / (entries + width), LEAST_ROWS, MOST_ROWS)
+        size = 2 ** round(np.log2(ideal))
+        if self.sparse:  # what a block adds up is dense
+            size = max(size, 2 ** ceil(np.log2(self.n_features / entries)))
+        return int(size)
+
+    def draw(
+        self, size: int, rng: np.random.Generator, *, by_leverage: bool = False
+    ) -> Rows:
+        """Rows drawn with replacement, weighted so that sums keep their expectation.
+
+        With equal probability, or half so and half in proportion to the leverage
+        scores of the standardised rows.
+        """
+        if by_leverage:
+            drawn, probability = self._by_leverage(np.sort(rng.random(size)))
+        else:
+            drawn = np.sort(rng.integers(self.n_rows, size=size))
+            probability = np.full(size, 1 / self.n_rows)
+        rows = self.take(drawn)
+        rows.weight = rows.weight / (size * probability)
+        rows.total_weight = self.total_weight
+        return rows
+
+    @abstractmethod
+    def _by_leverage(self, at: Array) -> tuple[Index, Array]:
+        """The rows at ascending cumulative probabilities, and their probabilities."""
+
+    @property
+    def few_enough(self) -> int:
+        """Most rows that `take` should copy."""
+        return int(COPIED_ELEMENTS / self.entries_per_row)
+
+    @cached_property
+    def mean_square(self) -> float:
+        """Weighted mean of |target|²."""
+        return float(self.target_mean(np.square).sum())
+
+    @cached_property
+    def mean_magnitude(self) -> Array:
+        """Weighted mean of |target| of each output, shape (n_outputs,)."""
+        return self.target_mean(np.abs)
+
+    @cached_property
+    def second_moments(self) -> Array:
+        """Σ ω x xᵀ / Σ ω of the standardised features (no constant).
+
+        Shape (n_features, n_features).
+        """
+        (total,) = self.sum(_second_moments)
+        mean: Array = total / self.total_weight
+        return mean
+
+    @cached_property
+    def _range_basis(self) -> Array | None:
+        """Orthonormal basis of the range of `second_moments`; None: all of it."""
+        _, vectors = range_of(self.second_moments)
+        return None if vectors.shape[1] == self.n_features else vectors
+
+    def onto_range(self, A1: Array) -> Array:
+        """The part of A1 that predictions see."""
+        basis = self._range_basis
+        if basis is None:
+            return A1
+        return np.hstack([(A1[:, :-1] @ basis) @ basis.T, A1[:, -1:]])
+
+
+def _second_moments(block: Block) -> Terms:
+    total: Any = 0.0  # in float64
+    for rows, features in block.dense(DENSE_ROWS):
+        x = features[:-1]
+        total = total + ((x * block.weight[rows]) @ x.T).astype(np.float64)
+    return (total,)
+
+
+def range_of(moments: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of M without those of noise."""
+    values, vectors = np.linalg.eigh(moments)
+    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+    if not kept.any():  # every feature is constant
+        return np.ones(1), vectors[:, -1:]
+    return values[kept], vectors[:, kept]
+
+
+def draw_probabilities(scores: Array, n_rows: int, total: float) -> Array:
+    """Of rows with some of the scores, given the sum of all: half uniform."""
+    return 0.5 / n_rows + 0.5 * scores / total
+
+
+def pseudo_inverse(moments: Array) -> Array:
+    """The inverse of M, for leverage scores."""
+    inverse: Any = np.linalg.pinv(moments, hermitian=True)
+    return np.asarray(inverse, dtype=np.float64)
