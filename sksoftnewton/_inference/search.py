@@ -96,8 +96,10 @@ class Search:
         return run
 
     def _refined(self, run: Run) -> Run:
-        """Converged on all rows."""
-        run = self.trainer.on_all_rows(run, self.problem)
+        """Converged on all rows, by way of samples of more and more of them."""
+        problem = self.problem.with_features(run.problem.used)
+        if run.problem.rows.n_rows < problem.rows.n_rows:
+            run = self.widths.starts.on_growing_samples(run, problem)
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
