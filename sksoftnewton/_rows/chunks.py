@@ -43,6 +43,7 @@ class Chunks:
         self, objects: list[Any], bounds: Index, rounds: Rounds, kept: bool
     ) -> None:
         self.objects = list(dask.persist(*objects)) if kept else objects
+        self._client = _client_of(objects[0])
         self.bounds = bounds
         self.rounds = rounds
         self.kept = kept
@@ -83,6 +84,9 @@ class Chunks:
 
     def _computed(self, questions: list[Any]) -> list[Any]:
         self.rounds.n += 1
+        # Dask would go on without the client, and without the chunks.
+        if self._client is not None and self._client.status != "running":
+            raise RuntimeError("The Dask client was closed while its data were in use.")
         return list(dask.compute(*questions))
 
     def split(self, rows: NDArray[Any], edges: NDArray[Any]) -> dict[int, NDArray[Any]]:
@@ -101,13 +105,18 @@ def _joined(totals: list[Total]) -> Total:
     return Total.joined(totals)
 
 
+def _client_of(question: Any) -> Any:
+    """The client of the cluster that would answer, None where there is no cluster."""
+    return getattr(get_scheduler(collections=[question]), "__self__", None)
+
+
 def memory_of_workers(question: Any) -> float:
     """Bytes that the workers may use to keep things; 0 if nothing stays with them."""
-    get = get_scheduler(collections=[question])
-    client = getattr(get, "__self__", None)
+    client = _client_of(question)
     if client is not None:
         workers = client.scheduler_info()["workers"].values()
         return float(sum(worker["memory_limit"] or np.inf for worker in workers))
+    get = get_scheduler(collections=[question])
     if get is get_by_processes:  # what they make comes back
         return 0.0
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))

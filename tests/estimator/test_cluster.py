@@ -48,7 +48,7 @@ def collections():
 
 @pytest.fixture(scope="module")
 def expected():
-    return model().fit(*data()).predict(data()[0])
+    return model().fit(*data())
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +82,10 @@ class AfterIterations:
     def teardown(self, estimator, context):
         pass
 
-    def on_fit_task_begin(self, context, **kwargs):
+    def on_fit_task_begin(self, estimator, context):
         pass
 
-    def on_fit_task_end(self, context, **kwargs):
+    def on_fit_task_end(self, estimator, context):
         self.left -= context.task_name == "iteration"
         if self.left == 0:
             self.action()
@@ -96,7 +96,8 @@ def test_the_number_of_workers_changes_nothing(client, expected, n_workers):
     addresses = sorted(client.scheduler_info()["workers"])[:n_workers]
     with dask.annotate(workers=addresses):
         found = model().fit(*collections())
-    assert_allclose(found.predict(data()[0]), expected, rtol=1e-6)
+    X, _ = data()
+    assert_allclose(found.predict(X), expected.predict(X), rtol=1e-6)
 
 
 def test_a_killed_worker_changes_nothing(client, expected):
@@ -109,11 +110,14 @@ def test_a_killed_worker_changes_nothing(client, expected):
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
 
-    fitted = model(n_hidden=6)
-    fitted.set_callbacks(AfterIterations(8, kill))
+    on_all_rows = expected.history_["n_rows"] == N
+    assert on_all_rows.sum() > 1
+    fitted = model()
+    fitted.set_callbacks(AfterIterations(1 + int(np.argmax(on_all_rows)), kill))
     fitted.fit(*collections())
     assert killed
-    assert_array_equal(fitted.predict(data()[0]), expected)
+    X, _ = data()
+    assert_array_equal(fitted.predict(X), expected.predict(X))
 
 
 def test_a_bad_entry_in_a_far_chunk_is_reported_with_its_place(client):
@@ -167,7 +171,7 @@ def test_a_client_that_is_closed_ends_the_fit_promptly(cluster):
     fitted.set_callbacks(
         AfterIterations(12, lambda: threading.Thread(target=close).start())
     )
-    with pytest.raises(Exception, match=r"(?i)cancel|clos|future|client"):
+    with pytest.raises(Exception, match=r"client was closed|ancelled"):
         fitted.fit(*collections())
     assert closed and time.perf_counter() - closed[0] < 10
     assert not hasattr(fitted, "hidden_coef_")
