@@ -260,8 +260,10 @@ class TwoLayerSoftmaxRegressor(
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features)
-            Sparse data are never made dense as a whole.
+            Sparse data are never made dense, and memory maps never copied, as a whole.
+            Or a Dask array or data frame: its chunks stay on their workers.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            With a Dask X it may be Dask's, too, in other chunks; so may the weights.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; a weight of 2 equals the row given twice.
 
@@ -313,7 +315,8 @@ class TwoLayerSoftmaxRegressor(
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the dtype of X, float32 or float64.
+            In the dtype of X, float32 or float64. For Dask collections a Dask array,
+            in the chunks of X, that is computed when it is asked for.
         std : ndarray of the same shape, only with ``return_std``
             In the units of y.
         """
