@@ -65,6 +65,12 @@ def test_facts(rows):
     assert rows.few_enough > 1000
 
 
+def test_blocks_know_their_numbers(rows):
+    (numbers,) = rows.sum(lambda block: (float(block.first_row),))
+    assert rows.block_rows(0) == 8192
+    assert numbers == sum(range(0, N, 8192))
+
+
 def test_sums_are_those_of_all_rows(rows, X):
     _, Y, weight = given()
     x = np.column_stack([X, np.ones(N)])
@@ -153,7 +159,7 @@ def test_chunks_change_no_digit_of_a_sum(tmp_path, kind, dtype):
     first, second = rows_of(one, dtype), rows_of(two, dtype)
     assert first.total_weight == second.total_weight
     networks = [
-        Network(rows, 3, get_activation("identity"), (0.1, 0.1))
+        Network(rows, 20, get_activation("identity"), (0.1, 0.1))  # smaller blocks
         for rows in (first, second)
     ]
     theta = np.random.default_rng(0).normal(size=networks[0].n_params)
