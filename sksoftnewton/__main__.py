@@ -1,4 +1,4 @@
-"""``python -m sksoftnewton``: a comparison on built-in data, or on a CSV file."""
+"""``python -m sksoftnewton``: a comparison of models on a file, and predictions."""
 
 import sys
 

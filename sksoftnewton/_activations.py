@@ -47,6 +47,8 @@ class Activation:
         h⁻¹ on the interior of the range (relu: the identity).
     turning_points : tuple of three tuples of float
         Interior points at which h', h'' and h''' may have an extremum.
+    scales : (float, float)
+        The numbers that it was `scaled` by, inside and outside.
     """
 
     name: str
@@ -57,29 +59,70 @@ class Activation:
     d3: Function
     inverse: Function
     turning_points: tuple[tuple[float, ...], ...] = ((), (), ())
+    scales: tuple[float, float] = (1.0, 1.0)
 
-    def __reduce__(self) -> tuple[Callable[[str], Activation], tuple[str]]:
-        return get_activation, (self.name,)
+    def __reduce__(self) -> tuple[Callable[..., Activation], tuple[Any, ...]]:
+        return get_activation, (self.name, self.scales)
 
-    def inverse_of_targets(self, y: Array, typical: Array) -> Array:
+    def inverse_of_targets(self, y: Array, mean: Array) -> Array:
         """h⁻¹ of targets moved off the ends of the range, where it is infinite.
 
         Parameters
         ----------
         y : ndarray of shape (n_outputs, n)
-        typical : ndarray of shape (n_outputs, 1)
-            Size of an ordinary target of each output; it sets how near to an
-            infinite end a target may come (1 % of it, of the range if bounded).
+        mean : ndarray of shape (n_outputs, 1)
+            Mean of each output; a target may come as near to an end of the range as
+            1 % of the distance between this end and the mean.
         """
         lower, upper = self.target_range
-        if np.isfinite(upper - lower):
-            margin = 0.01 * (upper - lower)
-            y = np.clip(y, lower + margin, upper - margin)
-        elif np.isfinite(lower):
-            smallest = 0.01 * np.where(typical > 0, typical, 1.0)
-            y = np.maximum(y, lower + smallest)
+        width = upper - lower if np.isfinite(upper) else 1.0
+        if np.isfinite(lower):
+            y = np.maximum(y, lower + _margin(mean - lower, width, lower, y.dtype))
+        if np.isfinite(upper):
+            y = np.minimum(y, upper - _margin(upper - mean, width, upper, y.dtype))
         inverse: Array = self.inverse(y)
         return inverse
+
+    def scaled(self, inside: float, outside: float) -> Activation:
+        """The activation u ↦ h(inside · u) / outside.
+
+        Parameters
+        ----------
+        inside, outside : float, positive
+        """
+
+        def function(of: Function, factor: float) -> Function:
+            def scaled(u: Any) -> Any:
+                # In float64: float32 may not hold the scales.
+                u = np.asarray(u)
+                return (factor * of(inside * u.astype(np.float64))).astype(u.dtype)
+
+            return scaled
+
+        def inverse(y: Any) -> Any:
+            y = np.asarray(y)
+            return (self.inverse(outside * y.astype(np.float64)) / inside).astype(
+                y.dtype
+            )
+
+        slope = inside / outside
+        lower, upper = self.target_range
+        first, second, third = self.turning_points
+        return Activation(
+            self.name,
+            (lower / outside, upper / outside),
+            value=function(self.value, 1 / outside),
+            d1=function(self.d1, slope),
+            d2=function(self.d2, slope * inside),
+            d3=function(self.d3, slope * inside * inside),
+            inverse=inverse,
+            turning_points=(
+                tuple(point / inside for point in first),
+                tuple(point / inside for point in second),
+                tuple(point / inside for point in third),
+            ),
+            scales=(self.scales[0] * inside, self.scales[1] * outside),
+        )
 
     def derivative_range(
         self, order: int, lower: Array, upper: Array
@@ -100,6 +143,12 @@ class Activation:
             smallest = np.where(inside, np.minimum(smallest, value), smallest)
             largest = np.where(inside, np.maximum(largest, value), largest)
         return smallest, largest
+
+
+def _margin(distance: Array, width: float, end: float, dtype: Any) -> Array:
+    """1 % of the distance to an end of the range, or of its width; not lost in it."""
+    margin = 0.01 * np.where(distance > 0, distance, width)
+    return np.maximum(margin, 4 * float(np.finfo(dtype).eps) * abs(end))
 
 
 def _softplus_inverse(y: Array) -> Array:
@@ -211,6 +260,7 @@ _ACTIVATIONS = {
 ACTIVATION_NAMES = tuple(_ACTIVATIONS)
 
 
-def get_activation(name: str) -> Activation:
-    """The output activation called ``name`` (one of `ACTIVATION_NAMES`)."""
-    return _ACTIVATIONS[name]
+def get_activation(name: str, scales: tuple[float, float] = (1.0, 1.0)) -> Activation:
+    """The output activation called ``name`` (one of `ACTIVATION_NAMES`), scaled."""
+    activation = _ACTIVATIONS[name]
+    return activation if scales == (1.0, 1.0) else activation.scaled(*scales)

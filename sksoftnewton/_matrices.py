@@ -38,9 +38,9 @@ def check_matrix(A: Any, name: str) -> Matrix:
                 f"accepted; convert it with {name}.tocsr()."
             )
         A = canonical(A)
-        A = sp.csr_array((_as_float(A.data, name), A.indices, A.indptr), shape=A.shape)
+        A = sp.csr_array((as_float(A.data, name), A.indices, A.indptr), shape=A.shape)
     else:
-        A = _as_float(A, name)
+        A = as_float(A, name)
     if A.ndim != 2:
         raise ValueError(f"{name} has {A.ndim} dimensions, but it must have 2.")
     if 0 in A.shape:
@@ -69,15 +69,21 @@ def check_vector(given: Any, name: str, length: int, owner: str) -> Array:
     ValueError
         With both numbers in the message.
     """
-    v = _as_float(given, name)
+    v = as_float(given, name)
     if v.shape != (length,):
         size = f"length {len(v)}" if v.ndim == 1 else f"shape {v.shape}"
         raise ValueError(f"{name} has {size}, but {owner} {length}.")
     return v
 
 
-def _as_float(given: Any, name: str) -> Array:
-    given = np.asarray(given)
+def as_float(given: Any, name: str) -> Array:
+    """``given`` as a float64 array of finite numbers; a ValueError names it."""
+    if np.ma.is_masked(given):
+        raise ValueError(f"{name} has masked entries, but every entry must be given.")
+    try:
+        given = np.asarray(given)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(f"{name} is no array: {error}") from error
     if given.dtype.kind not in "biuf":
         raise ValueError(
             f"{name} has dtype {given.dtype}, but it must hold real numbers."

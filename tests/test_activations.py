@@ -36,7 +36,7 @@ def test_inverse_of_targets_is_finite_at_the_ends_of_the_range(name):
     h = get_activation(name)
     lower, upper = h.target_range
     ends = [end for end in (lower, upper) if np.isfinite(end)] + [0.5]
-    u = h.inverse_of_targets(np.array([ends]), np.array([[1.0]]))
+    u = h.inverse_of_targets(np.array([ends]), np.array([[0.5]]))
     assert np.isfinite(u).all()
     np.testing.assert_allclose(h.value(u[0, -1:]), 0.5)
 
@@ -71,3 +71,32 @@ def test_softmax_ignores_a_common_shift():
 @pytest.mark.parametrize("name", ACTIVATION_NAMES)
 def test_activations_pickle(name):
     assert pickle.loads(pickle.dumps(get_activation(name))) is get_activation(name)
+
+
+@pytest.mark.parametrize("name", ACTIVATION_NAMES)
+def test_a_scaled_activation_is_the_one_it_says(name):
+    h, scaled = get_activation(name), get_activation(name).scaled(3.0, 0.5)
+    u = np.linspace(-0.85, 0.85, 18)
+    np.testing.assert_allclose(scaled.value(u), h.value(3 * u) / 0.5)
+    for function, derivative in (
+        (scaled.value, scaled.d1),
+        (scaled.d1, scaled.d2),
+        (scaled.d2, scaled.d3),
+    ):
+        slope = directional_derivative(lambda t, f=function: f(u + t), 0.0, 1.0)
+        np.testing.assert_allclose(derivative(u), slope, atol=1e-7)
+    inside = np.linspace(0.01, 0.9, 10)
+    np.testing.assert_allclose(scaled.inverse(scaled.value(inside)), inside)
+    restored = pickle.loads(pickle.dumps(scaled))
+    np.testing.assert_array_equal(restored.value(u), scaled.value(u))
+    assert restored.scales == (3.0, 0.5)
+    smallest, largest = scaled.derivative_range(1, np.array([-2.0]), np.array([1.0]))
+    values = scaled.d1(np.linspace(-2, 1, 20001))
+    np.testing.assert_allclose([smallest[0], largest[0]], [values.min(), values.max()])
+
+
+def test_targets_may_come_near_an_end_if_most_do():
+    h = get_activation("sigmoid")
+    y = np.array([[0.0, 1e-6, 2e-6]])
+    u = h.inverse_of_targets(y, y.mean(axis=1, keepdims=True))
+    np.testing.assert_allclose(h.value(u), [[1e-8, 1e-6, 2e-6]], rtol=1e-6)

@@ -28,12 +28,12 @@ from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._cli.models import perceptron
 
 OURS = "TwoLayerSoftmax"
 GP_ROWS = 500  # a Gaussian process is fitted to at most so many rows
@@ -128,10 +128,14 @@ def models(n_train):
     found = {
         OURS: TwoLayerSoftmaxRegressor(random_state=0),
         "RidgeCV": scaled(RidgeCV(np.logspace(-3, 4, 15))),
-        "MLP": scaled(MLPRegressor(random_state=0)),
-        "MLP, searched": searched(
-            MLPRegressor(random_state=0, max_iter=500, early_stopping=False),
-            {"hidden_layer_sizes": [(30,), (100,)], "alpha": [1e-4, 1e-1, 3.0]},
+        "MLP": perceptron(),
+        "MLP, searched": GridSearchCV(
+            perceptron(early_stopping=False),  # the penalty is searched instead
+            {
+                "regressor__mlpregressor__hidden_layer_sizes": [(30,), (100,)],
+                "regressor__mlpregressor__alpha": [1e-4, 1e-1, 3.0],
+            },
+            cv=3,
         ),
         "boosting": HistGradientBoostingRegressor(random_state=0),
         "KernelRidge, searched": searched(

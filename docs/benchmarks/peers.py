@@ -17,12 +17,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._cli.models import perceptron
 
 try:
     import torch
@@ -105,8 +105,8 @@ def models():
         TwoLayerSoftmaxRegressor(**fixed, random_state=0),
         None,
     )
-    yield "MLP, Adam", MLPRegressor(random_state=0), None
-    yield "MLP, L-BFGS", MLPRegressor(solver="lbfgs", random_state=0), None
+    yield "MLP, Adam", perceptron(), None
+    yield "MLP, L-BFGS", perceptron(solver="lbfgs", early_stopping=False), None
     yield "boosting", HistGradientBoostingRegressor(random_state=0), None
     yield "kernel ridge", KernelRidge(kernel="rbf", alpha=0.1, gamma=0.03), KERNEL_ROWS
     yield "SVR", SVR(C=10), KERNEL_ROWS

@@ -12,6 +12,7 @@ import time
 
 import matplotlib.pyplot as plt
 from plotnine.data import diamonds
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -33,14 +34,14 @@ X_train, X_test, y_train, y_test = train_test_split(
 # hidden units and another objective, so only its score can be compared.
 
 settings = {"n_hidden": 8, "alpha": 1e-5, "random_state": 0}
+perceptron = MLPRegressor(
+    hidden_layer_sizes=(8,), early_stopping=True, max_iter=1000, random_state=0
+)
 models = {
     "sketched": TwoLayerSoftmaxRegressor(**settings),
     "exact": TwoLayerSoftmaxRegressor(sketch="none", **settings),
-    "perceptron": make_pipeline(
-        StandardScaler(),
-        MLPRegressor(
-            hidden_layer_sizes=(8,), early_stopping=True, max_iter=1000, random_state=0
-        ),
+    "perceptron": TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), perceptron), transformer=StandardScaler()
     ),
 }
 for name, model in models.items():

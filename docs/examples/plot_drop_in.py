@@ -45,9 +45,12 @@ def pipeline(regressor):
 # search, and with its defaults for the logarithm of the price.
 
 widths = {"twolayersoftmaxregressor__n_hidden": [2, 4, 8]}
-alphas = {"mlpregressor__alpha": [0.1, 10]}
+alphas = {"transformedtargetregressor__regressor__alpha": [0.1, 10]}
 softmax = TwoLayerSoftmaxRegressor(random_state=0)
-perceptron = MLPRegressor(early_stopping=True, max_iter=500, random_state=0)
+perceptron = TransformedTargetRegressor(
+    MLPRegressor(early_stopping=True, max_iter=1000, random_state=0),
+    transformer=StandardScaler(),
+)
 
 models = {
     "two-layer softmax": pipeline(softmax),

@@ -1,15 +1,27 @@
-"""Arguments of the command line, and what is done for them."""
+"""What is done for the arguments, and how it ends."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from importlib.util import find_spec
+import warnings
+from typing import Any
 
-from sksoftnewton import __version__
-from sksoftnewton._cli.comparison import compare, demo_tables, models, pipeline_for
-from sksoftnewton._cli.table import Table, TableError, read_table
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton._cli import comparison, kinds, table
+from sksoftnewton._cli.arguments import parse
+from sksoftnewton._cli.columns import ColumnWarning
+from sksoftnewton._cli.models import OURS, for_frames, models
+from sksoftnewton._cli.prediction import predict_file
+from sksoftnewton._cli.reading import Format, InputError, read_frame
+from sksoftnewton._cli.saving import check_model_destination, save_model
+from sksoftnewton._cli.terminal import adapt_to_terminal, forget_output
+
+INTERRUPTED = 130
+CLOSED_PIPE = 141
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,81 +35,117 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     code : int
-        The exit code: 0, or 2 for a file that its owner has to put right, which is
-        said in one line on the standard error.
+        The exit code: 0; 2 for a file or an argument that its owner has to put right,
+        which is said in one line on the standard error; 130 after an interrupt; 141
+        where nobody reads the output any more.
 
     Raises
     ------
     SystemExit
         By argparse, for arguments that do not fit and after ``--help``.
     """
+    adapt_to_terminal()
     try:
         run(parse(arguments))
-    except TableError as error:
+        sys.stdout.flush()
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        forget_output()
+        return CLOSED_PIPE
     return 0
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The options, or an exit with one line about what is wrong with them."""
-    parser = argparse.ArgumentParser(
-        prog="python -m sksoftnewton",
-        description="Cross-validate the two-layer softmax regressor against ridge "
-        "regression, a multilayer perceptron and gradient boosting. Without a file: "
-        "on scikit-learn's diabetes data and a Friedman problem, in under a minute.",
-        epilog="A CSV file needs a header line. Columns of text are one-hot encoded; "
-        "missing values and a target that is not numeric are reported.",
-    )
-    parser.add_argument("csv", nargs="?", help="a CSV file (',', ';' or tab)")
-    parser.add_argument("--target", metavar="COLUMN", help="the column to predict")
-    parser.add_argument(
-        "--save",
-        metavar="FILE.skops",
-        help="fit on all rows and save the pipeline (needs skops)",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    options = parser.parse_args(arguments)
-    if options.csv and not options.target:
-        parser.exit(2, "error: a CSV file needs --target COLUMN\n")
-    if not options.csv and (options.target or options.save):
-        parser.exit(2, "error: --target and --save need a CSV file\n")
-    return options
-
-
 def run(options: argparse.Namespace) -> None:
-    """Compare on the file, or on built-in data where none is given."""
-    if not options.csv:
-        for title, table in demo_tables():
-            compare(title, table)
-        print("Next: python -m sksoftnewton data.csv --target COLUMN   (your data)")
-        print("or:   from sksoftnewton import TwoLayerSoftmaxRegressor  (in Python)")
-        return
-    table = read_table(options.csv, options.target)
-    # Asked before the comparison, which takes a while.
-    if options.save and not find_spec("skops"):
-        raise TableError("--save needs skops: pip install skops")
-    compare(f"{options.csv}, target {options.target}", table)
+    """Do what the options ask for."""
+    form = Format(options.sep, options.decimal, options.encoding)
+    if options.predict:
+        predict_file(
+            options.predict,
+            options.file,
+            form,
+            level=options.interval,
+            out=options.out,
+            force=options.force,
+        )
+    elif options.file:
+        compare_file(options, form)
+    else:
+        compare_examples(options)
+
+
+def chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """The models to compare, in the order in which their lines come."""
+    return {
+        name: model
+        for name, model in models().items()
+        if name in (options.models or models())
+    }
+
+
+def compare_examples(options: argparse.Namespace) -> None:
+    """Compare on built-in data, and say what comes next."""
+    for title, X, y in comparison.examples():
+        folds = comparison.make_folds(len(y), options.folds)
+        print(f"{title}: {len(y):,} rows, {X.shape[1]} features, {folds.description}")
+        comparison.compare(chosen(options), X, y, folds)
+    print("Next: python -m sksoftnewton data.csv --target COLUMN   (your data)")
+    print("or:   from sksoftnewton import TwoLayerSoftmaxRegressor  (in Python)")
+
+
+def compare_file(options: argparse.Namespace, form: Format) -> None:
+    """Say what the columns are, compare on the file, and save what is fitted to it."""
+    if options.save:  # asked before the comparison, which takes a while
+        check_model_destination(options.save, options.force, options.file)
+    frame = read_frame(options.file, form)
+    choices = kinds.Choices(
+        numeric=options.numeric,
+        categorical=options.categorical,
+        drop=options.drop,
+        group=options.group,
+        time=options.time,
+        decimal=form.decimal,
+        keep_na=options.keep_na,
+    )
+    data = table.make_table(frame, options.target, choices)
+    for line in table.lines(data, options.file, options.target):
+        print(line)
+    rows = sample(len(data.y), options.rows)
+    X, y = data.frame.iloc[rows], data.y[rows]
+    folds = comparison.make_folds(
+        len(y),
+        options.folds,
+        group=kinds.groups(X[options.group]) if options.group else None,
+        moment=kinds.moments(X[options.time], form.decimal) if options.time else None,
+    )
+    print(f"{len(y):,} rows, {folds.description}", flush=True)
+    pipelines = {
+        name: for_frames(model, data.typing) for name, model in chosen(options).items()
+    }
+    comparison.compare(pipelines, X, y, folds)
     if options.save:
-        fit_and_save(options.save, table)
+        fit_and_save(options.save, data)
 
 
-def fit_and_save(path: str, table: Table) -> None:
-    """Fit the pipeline on all rows and save it with skops.
+def sample(n: int, wanted: int | None) -> NDArray[np.intp]:
+    """The rows to compare on, in their order."""
+    if wanted is None or wanted >= n:
+        return np.arange(n)
+    rng = np.random.default_rng(0)
+    return np.sort(rng.choice(n, wanted, replace=False))
 
-    Raises
-    ------
-    TableError
-        If nothing can be written to ``path``.
-    """
-    from skops.io import dump
 
-    pipeline = pipeline_for(table, models()["TwoLayerSoftmaxRegressor"])
-    started = time.perf_counter()
-    pipeline.fit(table.X, table.y)
-    print(f"Fitted on all rows in {time.perf_counter() - started:.2f} s")
-    try:
-        dump(pipeline, path)
-    except OSError as error:
-        raise TableError(f"cannot write {path}: {error.strerror}") from None
+def fit_and_save(path: str, data: table.Table) -> None:
+    """Fit the pipeline on all rows and save it."""
+    pipeline = for_frames(models()[OURS], data.typing)
+    began = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ColumnWarning)  # the table of columns says it
+        pipeline.fit(data.frame, data.y)
+    print(f"Fitted on all rows in {time.perf_counter() - began:.2f} s")
+    save_model(pipeline, path)
     print(f"Saved the fitted pipeline to {path}")

@@ -1,20 +1,20 @@
-"""A CSV file as features and a target, for the command line."""
+"""The features and the target of a file, and the table that says what they are."""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+from sksoftnewton._cli.columns import as_numbers, counted, is_missing
+from sksoftnewton._cli.kinds import Choices, Column, decided, decimal_hint
+from sksoftnewton._cli.reading import InputError
+
 FEWEST_ROWS = 10
-
-
-class TableError(ValueError):
-    """Something about the file that its owner can put right."""
+PLAIN_ROWS = 40  # numbers without remark beyond so many are counted, not listed
 
 
 @dataclass(frozen=True)
@@ -23,97 +23,119 @@ class Table:
 
     Attributes
     ----------
-    X : ndarray of shape (n, n_columns), of floats, or of objects with text
+    frame : DataFrame of shape (n, columns of the file), rows with a target
     y : ndarray of shape (n,)
-    numeric, categorical : lists of int, positions of the two kinds of columns
+    columns : list of Column, all but the target
+    remark : str, on the target
+    typing : dict, the arguments of `typed` besides the frame
     """
 
-    X: NDArray[Any]
+    frame: Any
     y: NDArray[np.float64]
-    numeric: list[int]
-    categorical: list[int]
-
-    @classmethod
-    def of_numbers(cls, X: NDArray[Any], y: NDArray[np.float64]) -> Table:
-        return cls(X, y, list(range(X.shape[1])), [])
+    columns: list[Column]
+    remark: str
+    typing: dict[str, Any]
 
 
-def read_table(path: str, target: str) -> Table:
-    """Read a CSV file with a header line.
+def make_table(frame: Any, target: str, choices: Choices) -> Table:
+    """Decide about all columns.
 
     Raises
     ------
-    TableError
-        For a file that cannot be read, a target that is absent or not numeric, a
-        row of the wrong length, or a missing value; it names the column.
+    InputError
+        For a column that is absent or named for two purposes, a target that is not
+        numeric or is constant, and too little data; it names the column.
     """
-    header, lines = _read_lines(path)
-    if target not in header:
-        raise TableError(
-            f"{path} has no column {target!r}; its columns are {', '.join(header)}"
+    _check_names(frame, target, choices)
+    y, remark = _target(frame[target], choices.decimal)
+    known = ~np.isnan(y)
+    if known.sum() < FEWEST_ROWS:
+        raise InputError(
+            f"there are {counted(known.sum(), 'row')} with a target; the models need "
+            f"{FEWEST_ROWS}"
         )
-    columns = {name: [line[i] for line in lines] for i, name in enumerate(header)}
-    for name, values in columns.items():
-        _refuse_missing(path, name, values)
-    y = _as_numbers(columns.pop(target))
-    if y is None:
-        raise TableError(f"the target {target!r} is text; regression needs numbers")
-    if not columns:
-        raise TableError(f"{path} has no column besides the target {target!r}")
-    parsed = {name: _as_numbers(values) for name, values in columns.items()}
-    X = np.empty((len(lines), len(columns)), dtype=object)
-    for i, (name, numbers) in enumerate(parsed.items()):
-        X[:, i] = columns[name] if numbers is None else numbers
-    numeric = [i for i, values in enumerate(parsed.values()) if values is not None]
-    categorical = [i for i in range(len(columns)) if i not in numeric]
-    return Table(X if categorical else X.astype(np.float64), y, numeric, categorical)
+    if np.ptp(y[known]) == 0:
+        raise InputError(f"the target {target!r} is {y[known][0]:g} in every row")
+    frame, y = frame[known].reset_index(drop=True), y[known]
+    columns = [
+        decided(frame[name], choices) for name in frame.columns if name != target
+    ]
+    used = [column for column in columns if column.taken_as != "dropped"]
+    if not used:
+        raise InputError(f"no column is left besides the target {target!r}")
+    typing = {
+        "kinds": {column.name: column.taken_as for column in used},
+        "date_formats": {c.name: c.date_format for c in used if c.taken_as == "date"},
+        "decimal": choices.decimal,
+        "keep_na": choices.keep_na,
+    }
+    return Table(frame, y, columns, remark, typing)
 
 
-def _read_lines(path: str) -> tuple[list[str], list[list[str]]]:
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            first = file.readline()
-            file.seek(0)
-            delimiter = max(",;\t", key=first.count)
-            header, *lines = csv.reader(file, delimiter=delimiter)
-    except OSError as error:
-        raise TableError(f"cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise TableError(f"{path} is not a text file in UTF-8") from None
-    except (ValueError, csv.Error):
-        raise TableError(f"{path} has no header line") from None
-    header = [name.strip() for name in header]
-    repeated = {name for name in header if header.count(name) > 1}
-    if repeated:
-        raise TableError(f"{path} has two columns {min(repeated)!r}")
-    lines = [line for line in lines if line]
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise TableError(
-                f"row {number} of {path} has {len(line)} fields, the header "
-                f"{len(header)}"
+def _check_names(frame: Any, target: str, choices: Choices) -> None:
+    named = [target, *choices.numeric, *choices.categorical, *choices.drop]
+    for name in [*named, choices.group, choices.time]:
+        if name is not None and name not in frame.columns:
+            raise InputError(
+                f"there is no column {name!r}; the columns are "
+                f"{', '.join(map(repr, frame.columns))}"
             )
-    if len(lines) < FEWEST_ROWS:
-        raise TableError(
-            f"{path} has {len(lines)} rows; cross-validation needs {FEWEST_ROWS}"
+    for name in named:
+        if named.count(name) > 1:
+            raise InputError(
+                f"column {name!r} is named twice among --target, --numeric, "
+                "--categorical and --drop"
+            )
+
+
+def _target(column: Any, decimal: str) -> tuple[NDArray[np.float64], str]:
+    """The target, NaN where it is missing, and what is to be said about it."""
+    y, missing = as_numbers(column, decimal), is_missing(column)
+    strays = np.flatnonzero(np.isnan(y) & ~missing)
+    if len(strays):
+        values, first = counted(len(strays), "value"), str(column.iloc[strays[0]])
+        raise InputError(
+            f"the target {column.name!r} has {values} that are no finite numbers, the "
+            f"first {first!r} in row {strays[0] + 1}{decimal_hint(column, decimal)}"
         )
-    return header, lines
+    count = int(missing.sum())
+    return y, f"left out: {counted(count, 'row')} without it" if count else ""
 
 
-def _refuse_missing(path: str, name: str, values: list[str]) -> None:
-    rows = [i for i, value in enumerate(values, 2) if value.strip().lower() in MISSING]
-    if rows:
-        raise TableError(
-            f"column {name!r} of {path} has {len(rows)} missing value"
-            f"{'s' if len(rows) > 1 else ''}, the first in row {rows[0]}; fill them "
-            "in or leave the rows out"
-        )
+def lines(table: Table, file: str, target: str) -> Iterator[str]:
+    """What is known about the file: the target, and a line for each column.
+
+    Columns of numbers without anything remarkable are counted where they are many.
+    """
+    yield f"{file}: {len(table.y):,} rows"
+    yield (
+        f"target {target}: mean {table.y.mean():.4g}, from {table.y.min():.4g} to "
+        f"{table.y.max():.4g}" + (f"; {table.remark}" if table.remark else "")
+    )
+    yield ""
+    yield from _column_lines(table.columns)
+    yield ""
 
 
-def _as_numbers(values: list[str]) -> NDArray[np.float64] | None:
-    """The values as finite floats, or None where one of them is text."""
-    try:
-        numbers = np.array([float(value) for value in values])
-    except ValueError:
-        return None
-    return numbers if np.isfinite(numbers).all() else None
+def _column_lines(columns: list[Column]) -> Iterator[str]:
+    plain = [
+        column.name
+        for column in columns
+        if column.taken_as == "number" and not column.missing and not column.remark
+    ]
+    left_out = {*plain[PLAIN_ROWS:]}
+    shown = [c for c in columns if c.name not in left_out]
+    width = min(28, max(len("column"), *(len(c.name) for c in shown)))
+    head = f"{'column':{width}}  {'taken as':8}  {'missing':>9}  {'example':16}  remark"
+    yield f"  {head}"
+    for c in shown:
+        example = _cut(c.example, 16)
+        line = f"  {_cut(c.name, width)}  {c.taken_as:8}  {c.missing:9,}  {example}  "
+        yield (line + c.remark).rstrip()
+    if left_out:
+        yield f"  and {len(left_out):,} more columns of numbers, without missing values"
+
+
+def _cut(text: str, width: int) -> str:
+    text = " ".join(text.split())
+    return f"{text:{width}}" if len(text) <= width else text[: width - 1] + "…"

@@ -14,7 +14,11 @@ import numpy as np
 from sklearn.utils.validation import _check_feature_names, _check_n_features
 
 from sksoftnewton._activations import Activation
-from sksoftnewton._estimator.parameters import outside_range
+from sksoftnewton._estimator.parameters import (
+    check_targets,
+    check_weights,
+    outside_range,
+)
 from sksoftnewton._rows.chunks import cumulated
 from sksoftnewton._rows.dask import DaskData, chunked
 from sksoftnewton._rows.data import Data, Rounds, float_dtype
@@ -38,6 +42,12 @@ def data_for_fit(
     """
     check_columns(estimator, X, reset=True)
     chunks = checked_data(X, y, sample_weight, activation)
+    check_weights(chunks.weight)
+    check_targets(
+        chunks.Y[:, 0] if y.ndim == 1 else chunks.Y,
+        activation,
+        estimator.target_transform,
+    )
     data: Data = chunks.local if chunks.n_rows <= FEW_ROWS else chunks
     estimator._one_output = y.ndim == 1
     estimator.n_features_in_ = data.n_features

@@ -16,6 +16,8 @@ from sksoftnewton._network.regimes import Sketch
 
 Array = NDArray[np.float64]
 
+# The sum of the weights counts as the number of rows.
+WEIGHT_RANGE = 1e-100, 1e100
 
 # What scikit-learn checks of each parameter.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -27,6 +29,9 @@ CONSTRAINTS: dict[str, list[Any]] = {
         StrOptions({"auto"}),
     ],
     "penalty": [StrOptions({"weights", "logits"})],
+    "basis": [StrOptions({"linear", "ramps", "auto"})],
+    "target_transform": [StrOptions({"identity", "log", "auto"})],
+    "noise": [StrOptions({"constant", "auto"})],
     "output_weights": ["array-like", None],
     "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
     "sketch_size": [
@@ -72,6 +77,9 @@ def settings_of(estimator: Any, n_outputs: int) -> tuple[Settings, Array | None]
         sketch=Sketch(estimator.sketch, estimator.sketch_size),
         tol=estimator.tol,
         max_iter=estimator.max_iter,
+        basis=estimator.basis,
+        target_transform=estimator.target_transform,
+        noise=estimator.noise,
     )
     return settings, output_weights
 
@@ -83,9 +91,10 @@ def is_auto(value: Any) -> bool:
 
 def check_alpha(alpha: Any) -> tuple[float, float]:
     """The penalties of the two layers."""
-    values = np.asarray(alpha, dtype=float) if np.ndim(alpha) <= 1 else np.empty(0)
+    values = _as_floats(alpha)
     if (
-        values.shape not in ((), (2,))
+        values is None
+        or values.shape not in ((), (2,))
         or not (values >= 0).all()
         or np.isinf(values).any()
     ):
@@ -97,8 +106,36 @@ def check_alpha(alpha: Any) -> tuple[float, float]:
     return float(first), float(second)
 
 
-def check_targets(Y: Array, activation: Activation) -> None:
-    """Raise ValueError unless all targets lie in the closed range of h."""
+def check_weights(weight: Array) -> None:
+    """Raise ValueError unless the sum of the weights is an ordinary number."""
+    with np.errstate(over="ignore"):
+        total = float(weight.sum())
+    least, most = WEIGHT_RANGE
+    if not least <= total <= most:
+        raise ValueError(
+            f"sample_weight has the sum {total:g}, but it must lie between {least:g} "
+            f"and {most:g}: a weight of 2 counts as a row given twice."
+        )
+
+
+def check_targets(Y: Array, activation: Activation, transform: str) -> None:
+    """Raise ValueError unless all targets lie in the closed range of h.
+
+    And unless they are positive where their logarithms are asked for.
+    """
+    if transform == "log":
+        if activation.name != "identity":
+            raise ValueError(
+                'target_transform="log" goes with output_activation="identity" only; '
+                f"got {activation.name!r}."
+            )
+        outside = np.argwhere(Y <= 0)
+        if len(outside):
+            place = tuple(int(i) for i in outside[0])
+            raise ValueError(
+                'target_transform="log" needs positive targets, but '
+                f"y[{', '.join(map(str, place))}] = {Y[place]:g}."
+            )
     lower, upper = activation.target_range
     outside = np.argwhere((lower > Y) | (upper < Y))
     if len(outside):
@@ -120,8 +157,11 @@ def outside_range(
 
 def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Array:
     """A second layer as an array of the shape that y and n_hidden ask for."""
-    A2 = np.atleast_2d(np.asarray(given, dtype=np.float64))
-    width = A2.shape[1] if n_hidden is None else n_hidden
+    values = _as_floats(given)
+    if values is None:
+        raise ValueError(f"output_weights must hold numbers; got {given!r}.")
+    A2 = np.atleast_2d(values)
+    width = max(A2.shape[1], 1) if n_hidden is None else n_hidden
     if A2.shape != (n_outputs, width):
         raise ValueError(
             "output_weights must have shape (n_outputs, n_hidden) = "
@@ -130,3 +170,11 @@ def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Ar
     if not np.isfinite(A2).all():
         raise ValueError("output_weights contains NaN or infinity.")
     return A2
+
+
+def _as_floats(given: Any) -> Array | None:
+    """An array of floats, or None where that is impossible."""
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None

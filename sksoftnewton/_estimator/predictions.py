@@ -7,6 +7,7 @@ from copy import copy
 from typing import Any
 
 import dask
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
@@ -14,7 +15,6 @@ from sklearn.utils.validation import check_array
 from sksoftnewton._estimator.collections import as_array, check_columns, checked_data
 from sksoftnewton._matrices import canonical
 from sksoftnewton._rows.data import ArrayData, float_dtype
-from sksoftnewton._rows.standardisation import squares
 from sksoftnewton._rows.sums import Total
 
 Array = NDArray[np.float64]
@@ -35,6 +35,16 @@ def predict(estimator: Any, X: Any, return_std: bool) -> Any:
     return (y, std) if return_std else y
 
 
+def predict_interval(estimator: Any, X: Any, level: float) -> Any:
+    """As the estimator's, an array in the chunks of X."""
+    m = len(estimator.output_coef_)
+    ends = _by_chunks(estimator, X, _interval, 2 * m, _sent(estimator), level)
+    lower, upper = ends[:, 0::2], ends[:, 1::2]
+    if estimator._one_output:
+        lower, upper = lower[:, 0], upper[:, 0]
+    return da.stack([lower, upper], axis=-1)
+
+
 def hidden_activations(estimator: Any, X: Any) -> Any:
     """As the estimator's, an array in the chunks of X."""
     model = _sent(estimator, "_posterior")
@@ -47,8 +57,8 @@ def score(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     data = checked_data(X, y, sample_weight, None)
     model = _sent(estimator, "_posterior")
     (errors,) = data.chunks.total(_squared_errors, model).rounded
-    summary = data.summary
-    variance = summary.target_variance * summary.total_weight
+    mean = data.weight @ data.Y / data.weight.sum()
+    variance = data.weight @ (data.Y - mean) ** 2
     # As scikit-learn: 1 for a constant that is predicted exactly, otherwise 0.
     constant = np.where(errors == 0, 1.0, 0.0)
     varies = variance > 0
@@ -97,6 +107,11 @@ def _predicted(model: Any, X: Any, return_std: bool) -> Array:
     return np.hstack([y, std]) if return_std else y
 
 
+def _interval(model: Any, X: Any, level: float) -> Array:
+    ends: Array = model._interval(X, level)
+    return ends.reshape(len(ends), -1)
+
+
 def _memberships(model: Any, X: Any) -> Array:
     f: Array = model._memberships(X)
     return f
@@ -104,7 +119,7 @@ def _memberships(model: Any, X: Any) -> Array:
 
 def _squared_errors(data: ArrayData, model: Any) -> Total:
     y, _ = model._prediction(data.X, False)
-    return squares(data.Y - y, data.weight, np.zeros(data.n_outputs))
+    return Total.of([(data.weight @ (data.Y - y) ** 2,)])
 
 
 def _sent(estimator: Any, *also_left: str) -> Any:

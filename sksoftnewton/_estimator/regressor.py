@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -26,28 +25,44 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sksoftnewton._activations import get_activation, softmax
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator import lazy
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
+from sksoftnewton._estimator.inputs import numeric_input
+from sksoftnewton._estimator.messages import warn_of_failure, warn_of_outliers
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
     check_targets,
+    check_weights,
     is_auto,
     settings_of,
 )
-from sksoftnewton._estimator.results import network_results, results, warn_of_failure
+from sksoftnewton._estimator.prediction import (
+    check_level,
+    exponentials,
+    finite,
+    interval,
+    log_normal_deviation,
+    memberships,
+    outputs,
+)
+from sksoftnewton._estimator.results import (
+    check_finite,
+    network_results,
+    results,
+)
+from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.search import Search
+from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
-from sksoftnewton._rows.data import ArrayData, Data, float_dtype
-from sksoftnewton._rows.facts import check_finite
+from sksoftnewton._rows.data import ArrayData, Data
+from sksoftnewton._rows.facts import check_finite as check_entries
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
-
-PREDICT_ROWS = 8192
 
 
 class TwoLayerSoftmaxRegressor(
@@ -63,8 +78,9 @@ class TwoLayerSoftmaxRegressor(
     Predicts ``h(A2 softmax(A1 x))``: the first layer divides the feature space
     softly among its hidden units, the second gives each unit an output value.
     Features and targets are standardised internally, so data need no scaling.
-    By default the Bayesian evidence chooses width, regularisation and the features
-    that matter, and `predict` can say how sure it is.
+    By default the Bayesian evidence chooses width, regularisation, the features
+    that matter and the scales of features and targets, errors on rows left out guard
+    its choices, and predictions say how sure they are.
 
     Parameters
     ----------
@@ -82,6 +98,23 @@ class TwoLayerSoftmaxRegressor(
     penalty : {"weights", "logits"}, default="weights"
         What the first penalty is put on: the weights of the first layer, or its
         outputs A1 x averaged over the training rows.
+    basis : {"linear", "ramps", "auto"}, default="auto"
+        What a feature x enters as: itself, or also piecewise-linear ramps
+        clip((x − b) / (b' − b), 0, 1) between quantiles b < b' of it, so that every
+        logit is a sum of continuous, piecewise-linear functions of single features.
+        "auto": ramps with 3, 7, 15 or 31 inner knots a feature, and at most 100
+        columns, where they raise the evidence and lower the error on rows left out;
+        never for a given ``alpha``, sparse data, more features than rows, or
+        ``penalty="logits"``.
+    target_transform : {"identity", "log", "auto"}, default="auto"
+        The scale of the targets. "log": their logarithms are fitted, and predictions
+        are conditional means of y. "auto": logarithms compete where there is one
+        positive target whose values differ by a factor of three or more, h is the
+        identity and ``alpha`` is not given. A shift of y therefore matters.
+    noise : {"constant", "auto"}, default="auto"
+        "auto": each hidden unit has a noise variance of its own where the likelihood
+        of residuals of rows left out asks for it. It changes standard deviations and
+        intervals, not predictions.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
@@ -113,19 +146,29 @@ class TwoLayerSoftmaxRegressor(
     n_jobs : int, default=None
         Threads over blocks of rows. No result depends on it.
     random_state : int, RandomState instance or None, default=None
-        Determines the random starts, the rows of sketches and of samples, and the
-        10,000 rows on which starts, width and alpha are chosen where there are more.
+        Determines the random starts, and with more than 2,048 observations the rows
+        of sketches and samples: four fifths of the rows, but at most 10,000, on which
+        everything is chosen, and as many others to compare errors on.
     verbose : bool, default=False
         Print one line per iteration.
 
     Attributes
     ----------
-    hidden_coef_ : ndarray of shape (n_hidden_, n_features_in_)
-        Weights of the first layer, A1.
+    hidden_coef_ : ndarray of shape (n_hidden_, n_columns)
+        Weights of the first layer, A1, for the columns of ``basis_.transform(X)``: the
+        n_features_in_ features themselves where it is linear.
+    basis_ : object
+        The map of the features: ``transform(X)``, ``get_feature_names_out()``, and
+        ``knots_``, a list with an array for each feature, empty without ramps.
     hidden_intercept_ : ndarray of shape (n_hidden_,)
         Intercepts of the first layer.
     output_coef_ : ndarray of shape (n_outputs, n_hidden_)
-        Weights of the second layer, A2, in the units of y.
+        Weights of the second layer, A2, in the units of y, or of its logarithm.
+    target_transform_ : {"identity", "log"}
+        The scale that was fitted.
+    smearing_ : ndarray of shape (n_outputs,)
+        Mean of the exponentials of the residuals, which predictions are multiplied
+        with on the scale of logarithms; else one.
     n_hidden_ : int
         Number of hidden units.
     support_ : ndarray of bool of shape (n_features_in_,)
@@ -135,7 +178,10 @@ class TwoLayerSoftmaxRegressor(
         The two penalties in use.
     noise_variance_ : ndarray of shape (n_outputs,)
         Variance of y about the prediction, with the parameters spent on the fit
-        accounted for, in the units of y squared.
+        accounted for, in the units of y squared; that of log y on that scale.
+    unit_noise_variance_ : ndarray of shape (n_outputs, n_hidden_)
+        The same for each hidden unit. The noise at x has the logarithm
+        Σ_j f_j(x) log σ_j², with the memberships f.
     log_evidence_ : float
         Log marginal likelihood of the standardised targets (Laplace's
         approximation); −inf for a zero penalty, NaN for a model too large for it.
@@ -143,13 +189,14 @@ class TwoLayerSoftmaxRegressor(
         Number of parameters that the data determine.
     width_path_ : dict of ndarrays
         One entry per width, start and set of features that was tried:
-        ``n_features``, ``n_hidden``, ``start`` ("random", "grown", "split", "fewer
-        features", "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
+        ``target_transform``, ``n_features``, ``n_columns``, ``n_hidden``, ``start``
+        ("random", "grown", "split", "fewer features", "ramps" from fewer columns,
+        "warm" or "stopped"), ``n_rows`` it was judged on, ``log_evidence``,
         ``log_prior`` (of width and features; the sum of both decides),
         ``effective_dof``, ``loss``, ``time`` (s) and ``kept`` (the best start of its
         width, or features left out for good).
     loss_ : float
-        Final value of the objective F.
+        Final value of the objective F, of logarithms where these were fitted.
     loss_curve_ : list of float
         F, at the penalties of the moment, after each iteration that used all rows.
     history_ : dict of ndarrays
@@ -169,7 +216,7 @@ class TwoLayerSoftmaxRegressor(
 
     Notes
     -----
-    With weights ω, standardised first layer A1s (weights times the columns'
+    With weights ω, standardised first layer A1s (weights times the basis columns'
     standard deviations, intercepts c at the columns' means) and standardised
     second layer A2s, the objective is
 
@@ -203,6 +250,7 @@ class TwoLayerSoftmaxRegressor(
     )
 
     alpha_: Array
+    _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
 
     def __init__(
         self,
@@ -211,6 +259,9 @@ class TwoLayerSoftmaxRegressor(
         output_activation: str = "identity",
         alpha: float | tuple[float, float] | str = "auto",
         penalty: str = "weights",
+        basis: str = "auto",
+        target_transform: str = "auto",
+        noise: str = "auto",
         output_weights: Any = None,
         sketch: str = "auto",
         sketch_size: int | float | str = "auto",
@@ -226,6 +277,9 @@ class TwoLayerSoftmaxRegressor(
         self.output_activation = output_activation
         self.alpha = alpha
         self.penalty = penalty
+        self.basis = basis
+        self.target_transform = target_transform
+        self.noise = noise
         self.output_weights = output_weights
         self.sketch = sketch
         self.sketch_size = sketch_size
@@ -236,6 +290,12 @@ class TwoLayerSoftmaxRegressor(
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def __getstate__(self) -> dict[str, Any]:
+        return with_format(super().__getstate__())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(without_format(state))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -287,19 +347,25 @@ class TwoLayerSoftmaxRegressor(
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
+                dense_blocks=self.basis == "ramps",
             )
+            if settings.alpha is not None:
+                inside = problem.units.alpha_inside(settings.alpha)
+                settings = replace(settings, alpha=inside)
             search = Search(problem, settings, self._generator())
             if previous is None:
                 run = search.best()
             else:
-                first, second = np.asarray(to_numpy(self.alpha_))
-                run = search.best_from(previous, (float(first), float(second)))
+                run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
+            check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update(_of_the_data(checked), **fitted)
         tasks.end_fit()
         warn_of_failure(run, self.max_iter)
+        if not run.problem.log:
+            warn_of_outliers(data.Y, data.weight)
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -321,35 +387,90 @@ class TwoLayerSoftmaxRegressor(
             In the units of y.
         """
         check_is_fitted(self)
-        if return_std and self._posterior is None:
-            raise ValueError(
-                "return_std=True is not available: the covariance of the parameters "
-                f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
-                "would be too large a matrix, or the fit has not ended yet."
-            )
+        self._check_variance(return_std, "return_std=True")
         if lazy.is_lazy(X):
             return lazy.predictions().predict(self, X, return_std)
         place = place_of_fit(X, self, "predict")
-        y, std = self._prediction(canonical(self._validated(X)), return_std)
-        if self._one_output:
-            y, std = y[:, 0], std[:, 0]
+        y, std = self._prediction(self._validated(X), return_std)
         if not return_std:
-            return place.moved_here(y)
-        return place.moved_here(y), place.moved_here(std)
+            return place.moved_here(self._as_passed(y))
+        return tuple(place.moved_here(self._as_passed(part)) for part in (y, std))
 
     def _prediction(self, X: Any, return_std: bool) -> tuple[Array, Array]:
         """Targets and standard deviations (or nothing of the kind) of checked rows."""
-        dtype = float_dtype(X.dtype)
-        output_coef = self._layers()[2].astype(dtype, copy=False)
-        h = get_activation(self.output_activation)
-        y = np.empty((X.shape[0], len(output_coef)), dtype=dtype)
-        for rows, f in self._blocks_of_memberships(X):
-            y[rows] = h.value(f @ output_coef.T)
+        y = self._outputs(X)
+        if self.target_transform_ == "log":
+            y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
         if not return_std:
             return y, y
+        variance = self._variance(X)
+        std = np.sqrt(variance)
+        if self.target_transform_ == "log":
+            std = log_normal_deviation(y, variance)
+        return y, finite(std, y.dtype)
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Any:
+        """Predict an interval for a new observation at each row.
+
+        It has the same probability on both sides and lies in the range of the output
+        activation.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features), or Dask collection
+        level : float, default=0.9
+            Probability of the interval, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_outputs, 2)
+            Lower and upper ends, in the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            For another level, and where `predict` has no ``return_std``.
+        """
+        check_is_fitted(self)
+        check_level(level)
+        self._check_variance(True, "predict_interval")
+        if lazy.is_lazy(X):
+            return lazy.predictions().predict_interval(self, X, level)
+        place = place_of_fit(X, self, "predict_interval")
+        ends = self._interval(self._validated(X), level)
+        return place.moved_here(self._as_passed(ends))
+
+    def _interval(self, X: Any, level: float) -> Array:
+        """Both ends for checked rows, shape (n, n_outputs, 2)."""
+        ends = interval(self._outputs(X), np.sqrt(self._variance(X)), level)
+        if self.target_transform_ == "log":
+            ends = exponentials(ends, 1.0)
+        lower, upper = get_activation(self.output_activation).target_range
+        return np.clip(ends, lower, upper)
+
+    def _outputs(self, X: Any) -> Array:
+        """h(A2 f) of validated rows, logarithms for log targets, (n, n_outputs)."""
+        f = self._memberships(X)
+        output_coef = self._layers()[2].astype(f.dtype, copy=False)
+        return outputs(get_activation(self.output_activation), f, output_coef)
+
+    def _check_variance(self, wanted: bool, asked_for: str) -> None:
+        if wanted and self._posterior is None:
+            raise ValueError(
+                f"{asked_for} is not available: the covariance of the parameters "
+                f"of {self.n_hidden_} hidden units and {self.n_features_in_} features "
+                "would be too large a matrix, or the fit has not ended yet."
+            )
+
+    def _variance(self, X: Any) -> Array:
+        """Of new observations at validated rows, on the scale of `_outputs`."""
         with single_threaded_blas():
-            variance = self._posterior.variance(X)
-        return y, np.sqrt(variance).astype(dtype, copy=False)
+            variance: Array = self._posterior.variance(canonical(X))
+        return variance
+
+    def _as_passed(self, values: Array) -> Array:
+        """Without the axis of outputs if y had none."""
+        return values[:, 0] if self._one_output else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R² of the predictions, averaged over the outputs.
@@ -410,34 +531,26 @@ class TwoLayerSoftmaxRegressor(
         return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
-        checked = validate_data(self, to_numpy(X), reset=False, **_checks_of(X))
+        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+            checked = validate_data(
+                self, numeric_input(X, "X"), reset=False, **_checks_of(X)
+            )
         if _is_map(X):
-            check_finite(checked)
+            check_entries(checked)
         return checked
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
         # Also where they are tensors and the dispatch is off by now.
         first, intercept, second = (np.asarray(to_numpy(layer)) for layer in layers)
-        return first, intercept, second
+        return first, intercept + np.asarray(to_numpy(self._intercept_rest)), second
 
     def _memberships(self, X: Any) -> Array:
-        out = np.empty((X.shape[0], self.n_hidden_), dtype=float_dtype(X.dtype))
-        for rows, f in self._blocks_of_memberships(X):
-            out[rows] = f
-        return out
-
-    def _blocks_of_memberships(self, X: Any) -> Iterator[tuple[slice, Array]]:
-        """Memberships of a block of rows at a time, with the rows it holds."""
         first, intercept, _ = self._layers()
-        dtype = float_dtype(X.dtype)
-        coef = first.T.astype(dtype, copy=False)
-        intercept = intercept.astype(dtype, copy=False)
         with single_threaded_blas():
-            for start in range(0, X.shape[0], PREDICT_ROWS):
-                rows = slice(start, start + PREDICT_ROWS)
-                part = X[rows].astype(dtype, copy=False)
-                yield rows, softmax((np.asarray(part @ coef) + intercept).T).T
+            return memberships(X, first, intercept, self.basis_)
+
+    # -- inside fit -------------------------------------------------------------
 
     def _validated_for_fit(self, X: Any, y: Any, sample_weight: Any) -> Data:
         """What was passed to `fit`, checked; sets what it determines."""
@@ -448,24 +561,29 @@ class TwoLayerSoftmaxRegressor(
             )
             return checked
         by_blocks = _is_map(X)
-        X, y = validate_data(
-            self,
-            to_numpy(X),
-            to_numpy(y),
-            multi_output=True,
-            y_numeric=True,
-            **_checks_of(X),
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+            X, y = validate_data(
+                self,
+                numeric_input(X, "X"),
+                numeric_input(y, "y"),
+                multi_output=True,
+                y_numeric=True,
+                **_checks_of(X),
+            )
         if by_blocks:
-            check_finite(X)
+            check_entries(X)
         weight = _check_sample_weight(
-            to_numpy(sample_weight), X, dtype=np.float64, ensure_non_negative=True
+            numeric_input(sample_weight, "sample_weight"),
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
         )
+        check_weights(weight)
         one_column = y.ndim == 2 and y.shape[1] == 1
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)
         Y = np.asarray(y, dtype=np.float64)
-        check_targets(Y, activation)
+        check_targets(Y, activation, self.target_transform)
         self._one_output = Y.ndim == 1
         return ArrayData(canonical(X), Y.reshape(len(Y), -1), weight)
 
@@ -500,9 +618,18 @@ class TwoLayerSoftmaxRegressor(
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
+        basis = "linear" if self.basis_.is_linear else "ramps"
         for name, before, now in (
             ("n_hidden", self.n_hidden_, width),
-            ("the number of features", self.hidden_coef_.shape[1], n_features),
+            ("basis", basis, basis if is_auto(self.basis) else self.basis),
+            (
+                "target_transform",
+                self.target_transform_,
+                self.target_transform_
+                if is_auto(self.target_transform)
+                else self.target_transform,
+            ),
+            ("the number of features", len(self.basis_.knots_), n_features),
             ("the number of outputs", self.output_coef_.shape[0], n_outputs),
         ):
             if before != now:
@@ -510,7 +637,13 @@ class TwoLayerSoftmaxRegressor(
                     f"warm_start=True, but {name} changed from {before} to {now} "
                     "since the previous fit. Use warm_start=False."
                 )
-        return Layers(*self._layers())
+        return Layers(*self._layers(), self.basis_, self.target_transform_ == "log")
+
+    def _previous_alpha(self, problem: Problem) -> tuple[float, float]:
+        """The penalties to go on from; from no penalty at all nothing leads on."""
+        first, second = (float(alpha) for alpha in np.asarray(to_numpy(self.alpha_)))
+        first, second = problem.units.alpha_inside((first, second))
+        return first or FIRST_ALPHA, second or FIRST_ALPHA
 
 
 def _is_map(X: Any) -> bool:

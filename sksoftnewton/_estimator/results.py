@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
-from sksoftnewton._estimator.array_api import Place
-from sksoftnewton._inference.monitor import HISTORY, columns
+from sksoftnewton._estimator.array_api import Place, to_numpy
+from sksoftnewton._inference.monitor import HISTORY, columns, in_units
+from sksoftnewton._inference.noise import unit_variances
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.search import Search
+from sksoftnewton._inference.validation import smearing
 from sksoftnewton._network.coordinates import Coordinates
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
-from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
 
 Array = NDArray[np.float64]
 Attributes = dict[str, Any]
 
+MAY_BE_INFINITE = ("log_evidence_", "effective_dof_", "width_path_")
+
 
 def results(search: Search, run: Run, dtype: DTypeLike, place: Place) -> Attributes:
     """All fitted attributes: weights in the given dtype, arrays in the given place."""
+    path = search.path
     return {
         **network_results(run.problem, run.network, run.theta, dtype, place),
-        **_moved(_evidence_results(run), place),
-        **_progress_results(run, search.problem.rows.n_rows),
-        "width_path_": search.path,
+        **_moved(_evidence_results(run, search.settings.noise), place),
+        **_progress_results(run, search.n_rows),
+        "width_path_": {**path, "loss": path["loss"] * run.problem.units.loss},
     }
 
 
@@ -38,70 +40,97 @@ def network_results(
 ) -> Attributes:
     """The attributes that `predict` needs."""
     layers = problem.layers(network, theta)
+    hidden_coef = layers.hidden_coef.astype(dtype, copy=False)
+    # The logits of rows far from zero are differences of large numbers: the rounding
+    # of the weights goes into the intercept, and what float32 cannot hold is kept.
+    rounding = (layers.hidden_coef - hidden_coef)[:, problem.columns]
+    intercept = layers.hidden_intercept + rounding @ problem.features.mean
+    hidden_intercept = intercept.astype(dtype, copy=False)
     attributes = {
         "n_hidden_": network.n_hidden,
         "support_": np.isin(np.arange(problem.n_features_in), problem.used),
-        "alpha_": np.array(network.alpha),
-        "hidden_coef_": layers.hidden_coef.astype(dtype, copy=False),
-        "hidden_intercept_": layers.hidden_intercept.astype(dtype, copy=False),
+        "alpha_": np.array(problem.units.alpha(network.alpha)),
+        "hidden_coef_": hidden_coef,
+        "hidden_intercept_": hidden_intercept,
+        "_intercept_rest": intercept - hidden_intercept,
         "output_coef_": layers.output_coef.astype(dtype, copy=False),
+        "smearing_": smearing(problem, network, theta),
         "_posterior": None,
     }
-    return _moved(attributes, place)
+    return {
+        **_moved(attributes, place),
+        "basis_": problem.basis,
+        "target_transform_": "log" if problem.log else "identity",
+    }
 
 
 def _moved(attributes: Attributes, place: Place) -> Attributes:
     return {name: place.moved_here(value) for name, value in attributes.items()}
 
 
-def _evidence_results(run: Run) -> Attributes:
+def _evidence_results(run: Run, noise: str) -> Attributes:
     problem, posterior = run.problem, run.posterior
-    scale = problem.targets.scale
+    scale = problem.units.targets.scale
     if posterior is None:  # its matrix would be too large
         squares = run.network.residual_squares(run.theta)
+        variance = squares / run.network.rows.total_weight * scale**2
         return {
             "log_evidence_": np.nan,
             "effective_dof_": np.nan,
-            "noise_variance_": squares / run.network.rows.total_weight * scale**2,
+            "noise_variance_": variance,
+            "unit_noise_variance_": _of_units(variance, run),
         }
     noise_variance = posterior.noise_variances() * scale**2
+    unit_noise = _of_units(noise_variance, run)
+    if noise == "auto":
+        unit_noise = unit_variances(posterior) * scale[:, None] ** 2
     space = problem.row_space.without_rows() if problem.row_space else None
-    coordinates = Coordinates(problem.features, problem.used, space, problem.whitening)
+    coordinates = Coordinates(
+        problem.features,
+        problem.used,
+        problem.basis.take(problem.used),
+        space,
+        problem.whitening,
+    )
     return {
-        "log_evidence_": posterior.log_evidence(),
+        "log_evidence_": run.log_evidence,
         "effective_dof_": posterior.dof,
         "noise_variance_": noise_variance,
-        "_posterior": Posterior.of(posterior, coordinates, noise_variance),
+        "unit_noise_variance_": unit_noise,
+        "_posterior": Posterior.of(posterior, coordinates, noise_variance, unit_noise),
     }
+
+
+def _of_units(variance: Array, run: Run) -> Array:
+    """The same variance for every unit, shape (n_outputs, n_hidden)."""
+    return np.repeat(variance[:, None], run.network.n_hidden, axis=1)
+
+
+def check_finite(attributes: Attributes) -> None:
+    """Raise FloatingPointError for attributes that are no numbers, the last guard.
+
+    The evidence may be: it is −inf without a penalty and NaN where it is too large.
+    """
+    for name, value in attributes.items():
+        public = name.endswith("_") and name not in MAY_BE_INFINITE
+        columns_of = value.values() if isinstance(value, dict) else (value,)
+        for column in columns_of:
+            numbers = np.asarray(to_numpy(column)) if public else np.zeros(0)
+            if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+                raise FloatingPointError(
+                    f"{name} came out infinite or NaN. Please report it; "
+                    "other units of X and y, or a larger alpha, may avoid it."
+                )
 
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:
-    history = columns(list(run.history), HISTORY)
+    unit = run.problem.units.loss
+    history = columns([in_units(row, unit) for row in run.history], HISTORY)
     on_all = history["loss"][history["n_rows"] == n_rows]
     return {
         "history_": history,
-        "loss_": run.value,
-        "loss_curve_": [float(loss) for loss in on_all] or [run.value],
+        "loss_": run.value * unit,
+        "loss_curve_": [float(loss) for loss in on_all] or [run.value * unit],
         "n_iter_": len(run.history),
         "status_": run.status,
     }
-
-
-def warn_of_failure(run: Run, max_iter: int) -> None:
-    """Warn of a fit that ended by itself before it converged."""
-    gradient_norm = run.history[-1]["gradient_norm"]
-    where = f"(loss {run.value:.3e}, gradient norm {gradient_norm:.1e})"
-    if run.status == MAX_ITER:
-        message = (
-            f"Stopped at max_iter={max_iter} while the objective was still falling "
-            f"{where}. A larger max_iter, tol or alpha lets the fit converge."
-        )
-    elif run.status == NO_PROGRESS:
-        message = (
-            f"Stopped after {len(run.history)} iterations because no step lowers the "
-            f"objective any more {where}. A larger alpha makes the problem better "
-            "conditioned."
-        )
-    else:
-        return
-    warnings.warn(message, ConvergenceWarning, stacklevel=5)

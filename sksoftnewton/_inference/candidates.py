@@ -54,6 +54,7 @@ class Candidates:
             return best
         run = self.trainer.with_posterior(run.with_value())
         same = run.network.alpha == best.network.alpha
+        same = same and run.problem.log == best.problem.log
         same = same and run.network.n_hidden == best.network.n_hidden
         if same or run.posterior is None or best.posterior is None:
             return run if run.value < best.value else best
@@ -63,7 +64,9 @@ class Candidates:
     def record(self, run: Run, kind: str, seconds: float, kept: bool) -> None:
         self.rows.append(
             {
+                "target_transform": "log" if run.problem.log else "identity",
                 "n_features": run.problem.n_features,
+                "n_columns": run.problem.n_columns,
                 "n_hidden": run.network.n_hidden,
                 "start": kind,
                 **_summary(run),
@@ -90,7 +93,7 @@ def _summary(run: Run) -> dict[str, Any]:
     posterior = run.posterior
     return {
         "n_rows": run.network.rows.n_rows,
-        "log_evidence": posterior.log_evidence() if posterior else np.nan,
+        "log_evidence": run.log_evidence if posterior else np.nan,
         "log_prior": run.log_prior,
         "effective_dof": posterior.dof if posterior else np.nan,
         "loss": run.value,

@@ -34,7 +34,7 @@ from sksoftnewton._network.objective import Network
 Array = NDArray[np.float64]
 
 # Where a fit comes near to interpolating its data: least share of the observations
-# left to the noise, and least noise variance as a share of the targets' mean square.
+# left to the noise, and least noise variance as a share of the targets' variance.
 LEAST_RESIDUAL_SHARE = 1e-3
 LEAST_NOISE = 1e-6
 # With fewer well-determined parameters the first layer is switched off, and α₁ stays.
@@ -108,22 +108,27 @@ class Laplace:
 
     @property
     def beta(self) -> float:
-        return 1 / float(self._noise(2 * self.half_squares, self.n_observations))
+        least = float(self.network.rows.rounding_variances.mean())
+        return 1 / float(self._noise(2 * self.half_squares, self.n_observations, least))
 
     def noise_variances(self) -> Array:
         """Noise variance of each output, in the units of the targets squared."""
         squares = self.network.residual_squares(self.theta)
-        return self._noise(squares, self.network.rows.total_weight)
+        rows = self.network.rows
+        return self._noise(squares, rows.total_weight, rows.rounding_variances)
 
-    def _noise(self, squares: Array | float, n_observations: float) -> Array:
+    def _noise(
+        self, squares: Array | float, n_observations: float, least: Array | float
+    ) -> Array:
         """Variance from sums of squared residuals over as many observations each.
 
-        Every observation has its share of the parameters spent.
+        Every observation has its share of the parameters spent. No variance is less
+        than a given one, that of the rounding of the targets.
         """
         share = 1 - self.dof / self.n_observations
         left = n_observations * max(share, LEAST_RESIDUAL_SHARE)
-        floor = LEAST_NOISE * (self.network.rows.mean_square or 1.0)
-        return np.maximum(squares / left, floor)
+        floor = LEAST_NOISE * self.network.rows.target_variance
+        return np.maximum(squares / left, np.maximum(least, floor))
 
     @property
     def square_norms(self) -> Array:
@@ -215,7 +220,7 @@ def cholesky(matrix: Array) -> Any:
     of 1e-15, 1e-14, … of its largest entry that mends it.
     """
     lift = 0.0
-    largest = float(matrix.diagonal().max())
+    largest = float(matrix.diagonal().max()) or 1.0
     for exponent in range(-15, 1):
         factor, info = dpotrf(matrix + lift * np.eye(len(matrix)), lower=1, clean=1)
         if not info:

@@ -49,8 +49,16 @@ class FeatureSelection:
             with self.widths.settings.monitor.task("fewer features"):
                 best = self._pruned(best)
         if best.problem.n_features < run.problem.n_features:
-            best = max(best, self.widths.best(best.problem), key=_score)
+            best = self._better(self.widths.best(best.problem), best)
         return best
+
+    def _better(self, run: Run, best: Run) -> Run:
+        """The one of the higher score, unless errors speak against its more units."""
+        if run.score <= best.score:
+            return best
+        wider = run.network.n_hidden > best.network.n_hidden
+        rejected = wider and not self.widths.validation.speaks_for(run, best)
+        return best if rejected else run
 
     def _halved(self, run: Run) -> Run:
         """The best set of half the features, a quarter, …, whatever lies between.
@@ -67,7 +75,7 @@ class FeatureSelection:
             order = np.argsort(np.sum(A1[:, :-1] ** 2, axis=0), kind="stable")
             problem = run.problem.with_features(np.sort(order[len(order) // 2 :]))
             run = self.widths.best_start(problem, k)
-            best = max(best, run, key=_score)
+            best = self._better(run, best)
         return best
 
     def _pruned(self, run: Run) -> Run:
@@ -101,10 +109,6 @@ class FeatureSelection:
         return fewer
 
 
-def _score(run: Run) -> float:
-    return run.score
-
-
 def support_of(run: Run) -> Array:
     """Log Bayes factor for each feature: its weights free against all zero.
 
@@ -123,7 +127,10 @@ def support_of(run: Run) -> Array:
         coordinates = problem.coordinates_of_features()
         factor = factor @ coordinates
         inside = np.sum(coordinates**2, axis=0)
-    prior = (inside if problem.whitening else np.ones(len(inside))) / network.alpha[0]
+    free = (
+        np.where(inside > 0, inside, 1.0) if problem.whitening else np.ones_like(inside)
+    )
+    prior = free / network.alpha[0]
     factor = factor.transpose(2, 0, 1)
     spread = factor.transpose(0, 2, 1) @ factor  # (n_features, k, k)
     if posterior.dual:

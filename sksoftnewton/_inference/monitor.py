@@ -95,7 +95,8 @@ class Monitor:
         """The iterations that follow minimise the objective of this network."""
         self._problem, self._network, self._n = problem, network, 0
         if self.verbose:
-            print(f"{network.n_hidden} units, alpha {network.alpha[0]:.2e}")
+            alpha, _ = problem.units.alpha(network.alpha)
+            print(f"{network.n_hidden} units, alpha {alpha:.2e}")
             print("".join(f"{name:>14}" for name in ("iteration", *HISTORY)))
 
     def before(self) -> None:
@@ -106,13 +107,20 @@ class Monitor:
         """Whether to stop after an iteration that ended with a point."""
         self._n += 1
         if self.verbose:
-            fields = (pattern.format(row[name]) for name, pattern in HISTORY.items())
+            shown = in_units(row, self._problem.units.loss)
+            fields = (pattern.format(shown[name]) for name, pattern in HISTORY.items())
             print(f"{self._n:>14}" + "".join(f"{field:>14}" for field in fields))
         if self.tasks is not None:
             self.stopped |= self.tasks.end_iteration(
                 self._problem, self._network, point.theta
             )
         return self.stopped
+
+
+def in_units(row: Row, unit: float) -> Row:
+    """A row of the history with loss and gradient in other units of F."""
+    changed = {name: row[name] * unit for name in ("loss", "gradient_norm")}
+    return {**row, **changed}
 
 
 def columns(rows: list[Row], names: Iterable[str]) -> dict[str, NDArray[Any]]:

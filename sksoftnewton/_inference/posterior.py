@@ -1,7 +1,7 @@
 """The standard deviation of a new observation, from the Laplace posterior.
 
 With the Gauss–Newton matrix H of F and the Jacobian row g of an output at x, the
-posterior variance of that output is g H⁻¹ gᵀ / (Σω β); the noise, 1/β, comes on top.
+posterior variance of that output is g H⁻¹ gᵀ / (Σω β); the noise at x comes on top.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 # Rows of g held at a time, times their length.
 BLOCK_ELEMENTS = 2**22
+# Stands for no penalty at all where the prior variance 1/α would be infinite.
+LEAST_ALPHA = 1e-100
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ class Posterior:
     ridge : ndarray of shape (p,) for the dual form, or None
     alpha : float, α₁
     noise : ndarray of shape (n_outputs,), noise variances in the units of y²
+    unit_noise : ndarray of shape (n_outputs, n_hidden), those of the units
     total_weight : float, Σω of the training rows
+    scales : (float, float), those of the `Activation`
     """
 
     coordinates: Coordinates
@@ -51,15 +55,20 @@ class Posterior:
     learned: bool
     alpha: float
     noise: Array
+    unit_noise: Array
     total_weight: float
+    scales: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
-    def of(cls, laplace: Laplace, coordinates: Coordinates, noise: Array) -> Posterior:
+    def of(
+        cls, laplace: Laplace, coordinates: Coordinates, noise: Array, unit_noise: Array
+    ) -> Posterior:
         network = laplace.network
         _, A2 = network.layers(laplace.theta)
         return cls(
             coordinates=coordinates,
             activation=network.activation.name,
+            scales=network.activation.scales,
             A1=laplace.theta[: network.size1].reshape(network.shape1).copy(),
             A2=A2.copy(),
             factor=laplace.covariance_factor,
@@ -67,26 +76,36 @@ class Posterior:
             learned=network.output_weights is None,
             alpha=network.alpha[0],
             noise=noise,
+            unit_noise=unit_noise,
             total_weight=network.rows.total_weight,
         )
 
     def variance(self, X: Any) -> Array:
         """Variance of a new observation at each row of X, shape (n, n_outputs)."""
         n, m = X.shape[0], len(self.A2)
-        features, used = self.coordinates.features, self.coordinates.used
-        rows = Rows(X, np.zeros((n, m)), np.ones(n), features, columns=used)
+        to = self.coordinates
+        itself = to.features.take(to.basis.features_themselves)
+        rows = Rows(
+            itself.within_reach(X, to.used),
+            np.zeros((n, m)),
+            np.ones(n),
+            to.features,
+            columns=to.used,
+            basis=None if to.basis.is_linear else to.basis,
+        )
         out = np.empty((n, m))
         step = max(16, BLOCK_ELEMENTS // self.factor.shape[1])
         for start in range(0, n, step):
             here = slice(start, start + step)
-            out[here] = self._block_variance(rows.block(here))
+            with np.errstate(over="ignore"):
+                out[here] = self._block_variance(rows.block(here))
         return out
 
     def _block_variance(self, block: Block) -> Array:
         x, outside = self.coordinates(block)
         f = softmax(self.A1 @ x)
         u = self.A2 @ f
-        slope = get_activation(self.activation).d1(u)
+        slope = get_activation(self.activation, self.scales).d1(u)
         out = np.empty((x.shape[1], len(u)))
         for o, A2_row in enumerate(self.A2):
             a = slope[o] * f * (A2_row[:, None] - u[o])
@@ -99,6 +118,8 @@ class Posterior:
             if self.ridge is not None:
                 quadratic = np.maximum(self.ridge**-1 @ g**2 - quadratic, 0.0)
             if outside.any():
-                quadratic += np.sum(a**2, axis=0) * outside / self.alpha
-            out[:, o] = self.noise[o] * (1 + quadratic / self.total_weight)
+                prior = outside / max(self.alpha, LEAST_ALPHA)
+                quadratic += np.sum(a**2, axis=0) * prior
+            out[:, o] = np.exp(np.log(self.unit_noise[o]) @ f)
+            out[:, o] += self.noise[o] * quadratic / self.total_weight
         return out

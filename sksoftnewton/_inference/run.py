@@ -29,6 +29,7 @@ class Settings:
     n_init : int or None
     sketch : Sketch
     tol, max_iter : float, int
+    basis, target_transform, noise : str, as the estimator's
     monitor : Monitor
     """
 
@@ -38,6 +39,9 @@ class Settings:
     sketch: Sketch
     tol: float
     max_iter: int
+    basis: str = "auto"
+    target_transform: str = "auto"
+    noise: str = "auto"
     monitor: Monitor = field(default_factory=Monitor)
 
 
@@ -76,7 +80,15 @@ class Run:
     def score(self) -> float:
         """Log posterior probability of width and features, up to a constant."""
         assert self.posterior is not None
-        return self.posterior.log_evidence() + self.log_prior
+        return self.log_evidence + self.log_prior
+
+    @property
+    def log_evidence(self) -> float:
+        """Of the standardised targets, also where the network has their logarithms."""
+        assert self.posterior is not None
+        rows = self.problem.rows
+        jacobian = self.problem.units.log_jacobian(rows.targets, rows.weight)
+        return self.posterior.log_evidence() + jacobian
 
     @property
     def log_prior(self) -> float:

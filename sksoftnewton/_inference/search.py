@@ -11,17 +11,29 @@ from numpy.typing import NDArray
 from sksoftnewton._inference.evidence import has_evidence
 from sksoftnewton._inference.features import FeatureSelection
 from sksoftnewton._inference.monitor import Stopped
+from sksoftnewton._inference.ramps import RampSearch, given_ramps
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._inference.trainer import SCREENING
-from sksoftnewton._inference.widths import WidthSearch
+from sksoftnewton._inference.validation import Validation
+from sksoftnewton._inference.widths import GRAMS_TO_GROW, RAMPS_WORK, WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.sampling import sampled
+from sksoftnewton._rows.standardisation import Index
 
-# Rows on which starts, alpha, width and features are chosen; more rows only refine
-# them.
+# Rows on which starts, alpha, width, features and basis are chosen; more rows only
+# refine them.
 SELECTION_ROWS = 10_000
 # The same where matrices are n x n: for so many features, or given widths too large
 # for the evidence otherwise.
 MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
+# Rows on which wider networks are tried after that, and their numbers; and by what
+# factor rows have to be more.
+GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
+# The largest share of the rows; others, at most as many, are held out to compare
+# errors on.
+SELECTION_SHARE = 0.8
 
 
 class Search:
@@ -32,16 +44,23 @@ class Search:
     problem : Problem
     settings : Settings
     rng : numpy.random.Generator
+
+    Attributes
+    ----------
+    problems : dict of Problem
+        All rows, by whether the targets are logarithms: what is searched.
     """
 
     def __init__(
         self, problem: Problem, settings: Settings, rng: np.random.Generator
     ) -> None:
-        self.problem = problem
+        self.problems = _on_scales(problem, settings)
         self.settings = settings
         self.rng = rng
-        self.widths = WidthSearch(problem.rows.n_rows, settings, rng)
+        self.n_rows = problem.rows.n_rows
+        self.widths = WidthSearch(self.n_rows, settings, rng)
         self.trainer = self.widths.trainer
+        self._held_out: Index = np.empty(0, dtype=np.intp)
 
     @property
     def path(self) -> dict[str, NDArray[Any]]:
@@ -65,10 +84,12 @@ class Search:
         Features that the layers do not use stay unused.
         """
         began = time.perf_counter()
-        problem = self.problem
-        used = np.flatnonzero(layers.hidden_coef.any(axis=0))
+        problem = self.problems[layers.log]
+        used = layers.features_in_use
         if self.settings.alpha is None and 0 < len(used) < problem.n_features:
             problem = problem.with_features(used)
+        if not layers.basis.is_linear:
+            problem = problem.with_basis(layers.basis)
         network = problem.network(len(layers.hidden_coef), self.settings.alpha or alpha)
         start = Run(problem, network, problem.start_from(network, layers))
         try:
@@ -82,24 +103,74 @@ class Search:
 
     def _chosen(self) -> Run:
         """The best network on as many rows as a choice needs."""
-        settings, problem = self.settings, self.problem
-        widest = problem.network(settings.n_hidden or 1, (1.0, 1.0))
-        large = problem.n_features > MANY_FEATURES or not has_evidence(widest)
-        n_rows = FEW_SELECTION_ROWS if large else SELECTION_ROWS
-        chooses = settings.n_hidden is None or settings.alpha is None
-        enough = problem.rows.n_rows <= n_rows
-        if chooses and not enough and settings.max_iter > SCREENING:
-            problem = problem.sample(n_rows, self.rng)
-        run = self.widths.best(problem)
-        if settings.alpha is None:
-            run = FeatureSelection(self.widths).best(run)
+        problems = self._parts()
+        if self.settings.alpha is not None:
+            (problem,) = problems
+            return self.widths.best(problem)
+        run, *others = (self._best_plain(problem) for problem in problems)
+        for other in others:
+            run = other if self.widths.preferred(other, run) else run
+        return self._grown(RampSearch(self.widths).best(run))
+
+    def _grown(self, run: Run) -> Run:
+        """Wider networks, where so many more rows are there that they may support them.
+
+        The units of the network before are divided. Rows that are held out stay so.
+        """
+        others = np.setdiff1d(np.arange(self.n_rows), self._held_out)
+        n_rows = min(
+            len(others), GROWING_ROWS, GROWING_ELEMENTS // run.problem.n_columns
+        )
+        enough = n_rows < LEAST_GROWTH * run.problem.rows.n_rows
+        if enough or self.settings.n_hidden is not None or run.network.n_hidden == 1:
+            return run
+        problem = self.problems[run.problem.log]
+        chosen, weight = sampled(problem.rows.weight[others], n_rows, self.rng)
+        problem = problem.on(others[chosen], weight).like(run.problem)
+        with self.settings.monitor.task("more rows"):
+            run = self.trainer.trained(self.trainer.moved(run, problem))
+        k = 2 * run.network.n_hidden
+        while self.widths.affordable(problem, k, GRAMS_TO_GROW, RAMPS_WORK):
+            wider = self.widths.best_start(problem, k, run)
+            if not self.widths.preferred(wider, run):
+                break
+            run, k = wider, 2 * k
         return run
 
+    def _best_plain(self, problem: Problem) -> Run:
+        return FeatureSelection(self.widths).best(self.widths.best(problem))
+
+    def _parts(self) -> list[Problem]:
+        """The problems on the rows to choose on; others are held out if these are many.
+
+        The same rows on both scales of the targets.
+        """
+        settings = self.settings
+        problems = list(self.problems.values())
+        chooses = settings.n_hidden is None or settings.alpha is None
+        widest = problems[0].network(settings.n_hidden or 1, (1.0, 1.0))
+        large = problems[0].n_features > MANY_FEATURES or not has_evidence(widest)
+        n_rows = FEW_SELECTION_ROWS if large else SELECTION_ROWS
+        enough = self.n_rows <= min(n_rows, SMALL)
+        if enough or not chooses or settings.max_iter <= SCREENING:
+            return problems
+        n_rows = min(n_rows, int(SELECTION_SHARE * self.n_rows))
+        chosen, weight = sampled(problems[0].rows.weight, n_rows, self.rng)
+        others = np.setdiff1d(np.arange(self.n_rows), chosen)
+        if len(others) > SELECTION_ROWS:
+            others = np.sort(self.rng.choice(others, SELECTION_ROWS, replace=False))
+        self._held_out = others
+        held_out = {log: problem.on(others) for log, problem in self.problems.items()}
+        self.widths.validation = Validation(held_out)
+        return [problem.on(chosen, weight) for problem in problems]
+
     def _refined(self, run: Run) -> Run:
-        """Converged on all rows, by way of samples of more and more of them."""
-        problem = self.problem.with_features(run.problem.used)
-        if run.problem.rows.n_rows < problem.rows.n_rows:
-            run = self.widths.starts.on_growing_samples(run, problem)
+        """Converged on all rows, on workers by way of growing samples of them."""
+        problem = self.problems[run.problem.log]
+        on_workers = not isinstance(problem.rows, Rows)
+        if on_workers and run.problem.rows.n_rows < self.n_rows:
+            run = self.widths.starts.on_growing_samples(run, problem.like(run.problem))
+        run = self._on_all_rows(run)
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
@@ -109,7 +180,26 @@ class Search:
         k = self.settings.n_hidden
         if k is not None:
             run = self.widths.starts.widened(run, k)
-        run = self.trainer.on_all_rows(run, self.problem)
+        run = self._on_all_rows(run)
         run = self.trainer.stopped(run)
         self.widths.candidates.record(run, "stopped", run.spent[1], True)
         return run
+
+    def _on_all_rows(self, run: Run) -> Run:
+        return self.trainer.on_all_rows(run, self.problems[run.problem.log])
+
+
+def _on_scales(problem: Problem, settings: Settings) -> dict[bool, Problem]:
+    """The scales of the targets that compete, by whether they are logarithmic.
+
+    On ramps from the start where nothing can choose them.
+    """
+    given = settings.alpha is not None
+    if given and settings.basis == "ramps":
+        problem = given_ramps(problem)
+    if settings.target_transform == "log":
+        return {True: problem.on_log_scale()}
+    problems = {False: problem}
+    if settings.target_transform == "auto" and not given and problem.may_be_logs:
+        problems[True] = problem.on_log_scale()
+    return problems

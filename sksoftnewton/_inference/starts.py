@@ -105,7 +105,7 @@ class Starts:
         if run.problem is problem:
             return run
         n, size = problem.rows.n_rows, run.problem.rows.n_rows
-        first = min(size, FIRST_SAMPLE * run.network.n_params)
+        first = size
         largest = min(n / 2, problem.rows.few_enough)
         if problem.n_features > size:  # larger samples would be no cheaper than all
             largest = 0

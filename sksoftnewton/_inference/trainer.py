@@ -77,7 +77,7 @@ class Trainer:
         """The run on all rows of a problem that its own is a sample of."""
         if run.problem.rows.n_rows == problem.rows.n_rows:
             return run
-        return self.moved(run, problem.with_features(run.problem.used))
+        return self.moved(run, problem.like(run.problem))
 
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
@@ -191,7 +191,7 @@ class Trainer:
         network = run.network
         negligible = 0.0
         if self.settings.alpha is None:
-            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.mean_square
+            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.target_variance
         monitor = self.settings.monitor
         if monitor.stopped:
             raise Stopped(run)

@@ -13,6 +13,7 @@ from sksoftnewton._inference.monitor import Stopped
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._inference.starts import Starts
 from sksoftnewton._inference.trainer import Trainer
+from sksoftnewton._inference.validation import Validation
 from sksoftnewton._network.problem import Problem
 
 FIRST_ALPHA = 1e-3
@@ -20,11 +21,15 @@ FIRST_ALPHA = 1e-3
 FEW = 0.1
 SCREENED_STARTS = 3
 ALWAYS_TRIED = 4
-# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row, cost
-# no more than a perceptron's 200 epochs of 3 products with 100 units. Below so many
-# rows both are cheap.
-GRAMS_PER_WIDTH = 70
-PEER_WORK = 200 * 3 * 100
+# A width is affordable if its Gram matrices, some 70 of p²/4 multiply-adds a row (20
+# where a network is only trained further on more columns, 10 where it is divided and
+# rows are many), cost
+# no more than a perceptron's 200 epochs of 3 products with 100 units, whose
+# activations and updates are as dear as so many features more; networks on ramps may
+# cost so many times as much. Below so many rows both are cheap.
+GRAMS_PER_WIDTH, GRAMS_TO_REFINE, GRAMS_TO_GROW = 70, 20, 10
+PEER_WORK, PEER_OVERHEAD = 200 * 3 * 100, 10
+RAMPS_WORK = 2.0
 PEER_ROWS = 1000
 
 Start = Callable[[], Run]
@@ -42,57 +47,92 @@ class WidthSearch:
     Attributes
     ----------
     candidates : Candidates, the record of all problems
+    validation : Validation
     """
 
     def __init__(
         self, n_rows: int, settings: Settings, rng: np.random.Generator
     ) -> None:
+        self.validation = Validation()
         self.n_rows = n_rows
         self.settings = settings
         self.trainer = Trainer(settings, n_rows, rng)
         self.starts = Starts(self.trainer, rng)
         self.candidates = Candidates(self.trainer)
 
-    def best(self, problem: Problem) -> Run:
-        """The best network for the features of a problem."""
+    def best(self, problem: Problem, known: Run | None = None) -> Run:
+        """The best network for the features of a problem.
+
+        Parameters
+        ----------
+        problem : Problem
+        known : Run or None
+            A network with fewer columns that is a start of its width.
+        """
         k = self.settings.n_hidden
-        return self._best_width(problem) if k is None else self.best_start(problem, k)
+        if k is not None:
+            return self.best_start(problem, k, known=known)
+        return self._best_width(problem, known)
+
+    def preferred(self, run: Run, simpler: Run) -> bool:
+        """Whether evidence and errors both speak for a network over a simpler one."""
+        decisive = run.score > simpler.score + DECISIVE
+        return decisive and self.validation.speaks_for(run, simpler)
+
+    def affordable(self, problem: Problem, k: int, grams: int, factor: float) -> bool:
+        """Whether so many Gram matrices cost no more than so many perceptrons."""
+        network = problem.network(k, (1.0, 1.0))
+        rows = network.rows
+        work = grams * network.n_params**2 / 4 * rows.n_rows
+        n_all = max(self.n_rows, PEER_ROWS)
+        return bool(
+            work <= factor * PEER_WORK * (rows.n_features + PEER_OVERHEAD) * n_all
+        )
 
     # -- widths -------------------------------------------------------------------
 
-    def _best_width(self, problem: Problem) -> Run:
-        best = run = self.best_start(problem, 1)
-        for k in self._widths(problem):
-            run = self.best_start(problem, k, run)
-            if run.score > best.score + DECISIVE:
+    def _best_width(self, problem: Problem, known: Run | None) -> Run:
+        best = run = None if known else self.best_start(problem, 1)
+        for k in self._widths(problem, RAMPS_WORK if known else 1.0):
+            run = self.best_start(problem, k, run, known)
+            if best is None or self.preferred(run, best):
                 best = run
                 continue
             worse = k >= ALWAYS_TRIED and run.score < best.score - DECISIVE
             if worse or k >= 4 * max(best.network.n_hidden, 2):
                 break
+        assert best is not None
         return best
 
-    def _widths(self, problem: Problem) -> Iterator[int]:
+    def _widths(self, problem: Problem, factor: float) -> Iterator[int]:
         """2, 4, 8, … as long as there are data for them and work is moderate."""
+        rows = problem.rows
         k = 2
-        while k <= ALWAYS_TRIED or self._affordable(problem, k):
+        while k <= ALWAYS_TRIED or (
+            problem.network(k, (1.0, 1.0)).n_params
+            <= rows.total_weight * rows.n_outputs
+            and self.affordable(problem, k, GRAMS_PER_WIDTH, factor)
+        ):
             yield k
             k *= 2
 
-    def _affordable(self, problem: Problem, k: int) -> bool:
-        network = problem.network(k, (1.0, 1.0))
-        rows = network.rows
-        n_observations = rows.total_weight * rows.n_outputs
-        work = GRAMS_PER_WIDTH * network.n_params**2 / 4 * rows.n_rows
-        n_all = max(self.n_rows, PEER_ROWS)
-        limit = PEER_WORK * (rows.n_features + 1) * n_all
-        return bool(network.n_params <= n_observations and work <= limit)
-
     # -- starts -------------------------------------------------------------------
 
-    def best_start(self, problem: Problem, k: int, narrower: Run | None = None) -> Run:
-        """The best network of k units, from random starts and from a narrower one."""
+    def best_start(
+        self,
+        problem: Problem,
+        k: int,
+        narrower: Run | None = None,
+        known: Run | None = None,
+    ) -> Run:
+        """The best network of k units, from random starts and from a narrower one.
+
+        And from one with fewer columns, if that has k units.
+        """
         kinds = self._kinds(problem, k, narrower)
+        if known is not None and known.network.n_hidden == k:
+            part = self.starts.first_sample(problem, k)
+            kinds.append(("ramps", partial(self.trainer.moved, known, part)))
         task = self.settings.monitor.task
         name = f"{k} units" if k > 1 else "1 unit"
         if len(kinds) > 1 and self.settings.n_init is None:
@@ -156,7 +196,7 @@ class WidthSearch:
         """
         if self.settings.alpha is not None:
             return [self.settings.alpha]
-        strong = (problem.n_features + 1) / problem.rows.total_weight
+        strong = (problem.n_columns + 1) / problem.rows.total_weight
         alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
         return [*alphas, (strong, FIRST_ALPHA)] if strong > FEW else alphas
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.interface import RANK_TOLERANCE, range_of
 from sksoftnewton._rows.rows import Rows
@@ -89,7 +90,8 @@ class Whitening:
 
     def __init__(self, moments: Array) -> None:
         values, vectors = range_of(moments)
-        self.map = (vectors / np.sqrt(values)).T
+        # Where every feature is constant, one coordinate is left that stays zero.
+        self.map = (vectors / np.sqrt(np.where(values > 0, values, 1.0))).T
         self._inverse = (vectors * np.sqrt(values)).T
 
     def coordinates(self, features: Array) -> Array:
@@ -109,13 +111,15 @@ class Coordinates:
 
     Attributes
     ----------
-    features : Standardisation of the columns in use
+    features : Standardisation of the columns of the basis
     used : ndarray of int, the columns of X in use
+    basis : Basis of the columns of X in use
     row_space, whitening : applied after it, or None
     """
 
     features: Standardisation
     used: Index
+    basis: Basis
     row_space: RowSpace | None
     whitening: Whitening | None
 

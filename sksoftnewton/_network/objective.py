@@ -5,7 +5,7 @@ u = A2 f (m outputs), residual c = h(u) − y and weight ω,
 
     F(A1, A2) = 1/(2 Σω) Σ ω |c|² + α₁/2 |A1|² + α₂/2 |A2|².
 
-Rows and (for the identity h) targets are standardised: see `Rows`. Intercepts,
+Rows and targets are standardised: see `Rows` and `Units`, which scales h. Intercepts,
 the last column of A1, are penalised too: softmax ignores a vector added to
 every row of A1, so this is what makes the Hessian positive definite.
 With ``penalty="logits"`` the first penalty is α₁/(2 Σω) Σ ω |z|². It is the same
@@ -37,6 +37,8 @@ FEW_PRODUCTS = 4
 # in multiply-adds of a product of large matrices; and the least width that products
 # with the features pay for (docs/benchmarks/cost_model.py compares with the clock).
 EXPONENTIAL, LEAST_WIDTH = 50, 8
+# How often a start that is worse than a constant is moved half the way to it.
+HALVINGS = 10
 
 
 class Network:
@@ -300,23 +302,42 @@ class Network:
     def start(self, A1: Array) -> Array:
         """θ with the given first layer and A2 by ridge regression on its softmax.
 
-        For h other than the identity the regression is on h⁻¹(y).
+        For h other than the identity the regression is on h⁻¹(y), and where a constant
+        would be better, A2 is moved towards it. The ridge is on the deviations from
+        the mean.
         """
         if self.output_weights is not None:
             return self.pack(A1, self.output_weights)
-        size = self.rows.mean_magnitude
+        mean = self.rows.targets.T @ self.rows.weight / self.rows.total_weight
 
         def terms(block: Block) -> Terms:
             f = softmax(block.logits(A1))
-            goal = self.activation.inverse_of_targets(block.targets, size[:, None])
+            goal = self.activation.inverse_of_targets(block.targets, mean[:, None])
             weighted = f * block.weight
             return weighted @ f.T, weighted @ goal.T
 
         gram, products = self.rows.sum(terms)
         gram, products = (x / self.rows.total_weight for x in (gram, products))
         ridge = max(self.alpha[1], 1e-3 * float(np.trace(gram)) / self.n_hidden)
+        middle = products.sum(axis=0)  # memberships sum to one
+        products -= np.outer(gram.sum(axis=1), middle)
         gram[np.diag_indices_from(gram)] += ridge
-        return self.pack(A1, np.linalg.solve(gram, products).T)
+        deviation = np.linalg.solve(gram, products).T
+        if self.activation.name == "identity":
+            return self.pack(A1, middle[:, None] + deviation)
+        constant = self.activation.inverse_of_targets(mean[:, None], mean[:, None])
+        return self._not_worse(A1, constant, middle[:, None] - constant + deviation)
+
+    def _not_worse(self, A1: Array, constant: Array, step: Array) -> Array:
+        """θ with as much of a step of A2 away from a constant as does not raise F."""
+        theta = self.pack(A1, constant + np.zeros(self.shape2))
+        limit = self.value(theta)
+        for _ in range(HALVINGS):
+            trial = self.pack(A1, constant + step)
+            if self.value(trial) <= limit:
+                return trial
+            step = step / 2
+        return theta
 
 
 def _times(left: Array, E: Array, out: Array) -> Array:

@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
 from sksoftnewton._network.coordinates import RowSpace, Whitening
+from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
-from sksoftnewton._rows.data import Data, Summary
+from sksoftnewton._network.units import Units
+from sksoftnewton._rows.basis import Basis, ramps
+from sksoftnewton._rows.data import Data
 from sksoftnewton._rows.interface import WeightedRows
-from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.sampling import sampled
+from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 
 Array = NDArray[np.float64]
 
@@ -23,6 +27,8 @@ Array = NDArray[np.float64]
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 # Largest standardised value, and ratio of weights, of data searched in float32.
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
+LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
+KNOT_ROWS = 10_000  # from which knots are made where rows are on workers
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -32,14 +38,23 @@ class Layers:
 
     Attributes
     ----------
-    hidden_coef : ndarray of shape (n_hidden, n_features)
+    hidden_coef : ndarray of shape (n_hidden, n_columns), for the columns of the basis
     hidden_intercept : ndarray of shape (n_hidden,)
     output_coef : ndarray of shape (n_outputs, n_hidden)
+    basis : Basis of all features
+    log : bool, whether it predicts logarithms
     """
 
     hidden_coef: Array
     hidden_intercept: Array
     output_coef: Array
+    basis: Basis
+    log: bool
+
+    @property
+    def features_in_use(self) -> Index:
+        columns = np.flatnonzero(self.hidden_coef.any(axis=0))
+        return np.unique(self.basis.feature_of[columns])
 
 
 def _has_row_space(n_features: int, n_rows: int) -> bool:
@@ -49,8 +64,8 @@ def _has_row_space(n_features: int, n_rows: int) -> bool:
 class Problem:
     """A regression problem in the coordinates in which it is solved.
 
-    Columns of X and, for the identity h, of y are standardised by their weighted
-    moments. Data with more features than rows are rotated exactly into their row
+    Columns of X and y are standardised by their weighted moments, those of y as
+    `Units` says. Data with more features than rows are rotated exactly into their row
     space, unless rows are too many for that.
 
     Parameters
@@ -60,12 +75,16 @@ class Problem:
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
     n_threads : int
+    dense_blocks : bool
+        Whether blocks of CSR rows are made dense, as ramps need them.
 
     Attributes
     ----------
     used : ndarray of int, the features in use, in ascending order
+    basis : Basis of all features; only those in use may have ramps
     rows : Rows, what the networks are trained on
-    features, targets : Standardisation of the features in use and of the targets
+    features : Standardisation of the columns in use
+    units : Units of targets, second layer and F
     row_space, whitening : between features and the coordinates of θ, or None
     """
 
@@ -77,32 +96,44 @@ class Problem:
         penalty: str,
         output_weights: Array | None,
         n_threads: int,
+        dense_blocks: bool = False,
     ) -> None:
-        self.activation = activation
         self.penalty = penalty
         self.n_features_in = data.n_features
         self.used: Index = np.arange(data.n_features)
+        self.basis = Basis.linear(data.n_features)
         self._rounds = data.rounds
-        summary = data.summary
-        self.features = summary.features
-        if activation.name == "identity":
-            self.targets = summary.targets
-        else:
-            self.targets = Standardisation.identity(data.n_outputs)
-        wide = _has_row_space(data.n_features, summary.counts.n_counted)
-        if wide:  # the row space is that of counted rows
-            data = data.counted()
-        self.output_weights = (
-            None if output_weights is None else self._standardised(output_weights)
-        )
+        data = data.counted()
+        Y, weight = data.Y, data.weight
+        wide = _has_row_space(data.n_features, len(weight))
+        if wide:
+            data = data.local
+        self.features = data.standardisation
+        moments = Standardisation.of(Y, weight, unseen=0.0)
+        check_magnitudes("X", data.extremes, self.features.scale, data.dtype)
+        check_magnitudes("y", extremes(Y), moments.scale, data.dtype)
+        self.units = Units.of(activation, Y, weight, moments)
+        self._Y = Y
+        targets = (Y - self.units.targets.mean) / self.units.targets.scale
+        self.output_weights: Array | None = None
+        if output_weights is not None:
+            self.output_weights = self._standardised(output_weights)
+            check_output_weights(
+                output_weights, self.output_weights, self.units.activation
+            )
         single = (
             not wide
+            and not self.units.steep
             and penalty == "weights"
             and not data.sparse
-            and single_precision(summary, self.features, self.targets)
+            and single_precision(data, targets, self.features)
         )
         dtype = np.float32 if single else data.dtype
-        self._use(data.rows(self.features, self.targets, dtype, n_threads), wide)
+        if self.units.steep:
+            dtype = np.dtype(np.float64)
+        basis = self.basis if dense_blocks else None
+        rows = data.rows(self.features, self.units.targets, basis, dtype, n_threads)
+        self._use(rows, wide)
 
     def _use(self, rows: WeightedRows, wide: bool) -> None:
         """Choose the coordinates for standardised rows."""
@@ -119,6 +150,31 @@ class Problem:
             )
         self.whitening = Whitening(self.rows.second_moments) if logits else None
 
+    def on_log_scale(self) -> Problem:
+        """The problem of all rows with the logarithms of its targets, all positive."""
+        part = copy.copy(self)
+        part.__dict__.pop("output_precision", None)
+        logarithms, weight = np.log(self._Y), self._plain_rows.weight
+        part.units = Units.of_logarithms(logarithms, weight, self.units)
+        targets = (logarithms - part.units.targets.mean) / part.units.targets.scale
+        part._use(self._plain_rows.with_targets(targets), self.row_space is not None)
+        return part
+
+    @property
+    def log(self) -> bool:
+        """Whether the targets are logarithms of the user's."""
+        return self.units.logarithms_of is not None
+
+    @property
+    def may_be_logs(self) -> bool:
+        """Whether logarithms are another scale for the targets.
+
+        For one positive target over a range in which a logarithm is far from linear.
+        """
+        Y, least = self._Y, self._Y.min()
+        fits = self.units.activation.name == "identity" and Y.shape[1] == 1
+        return bool(fits and least > 0 and Y.max() >= LOG_RANGE * least)
+
     @property
     def rounds(self) -> int:
         """Questions that workers have answered so far, about any part of the data."""
@@ -129,15 +185,54 @@ class Problem:
         """Number of features in use."""
         return len(self.used)
 
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the features in use."""
+        return len(self.features.mean)
+
+    @property
+    def columns(self) -> Index:
+        """The columns of the basis that belong to features in use."""
+        return self.basis.columns_of(self.used)
+
     def with_features(self, kept: Index) -> Problem:
         """The same problem with some of its features, counted among those in use."""
         part = copy.copy(self)
         part.used = self.used[kept]
-        part.features = self.features.take(kept)
-        rows = self._plain_rows.with_features(kept)
-        wide = self.row_space is not None and len(kept) > rows.n_rows
+        part.basis = self._basis_in_use.take(kept).spread(part.used, self.n_features_in)
+        part.features = self.features.take(self._basis_in_use.columns_of(kept))
+        rows = self._plain_rows.with_columns(kept)
+        wide = self.row_space is not None and part.n_columns > rows.n_rows
         part._use(rows, wide)
         return part
+
+    def with_ramps(self, n_inner: int) -> Problem:
+        """The same problem with ramps between so many inner knots of each feature.
+
+        The knots are quantiles of the features on the rows of this problem, or on some
+        of them where they are on workers.
+        """
+        rows = self._plain_rows.some(KNOT_ROWS)
+        of_used = ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
+        return self.with_basis(of_used.spread(self.used, self.n_features_in))
+
+    def with_basis(self, basis: Basis) -> Problem:
+        """The same problem on another basis of all features."""
+        part = copy.copy(self)
+        part.basis = basis
+        rows = self._plain_rows.with_basis(part._basis_in_use)
+        part.features = rows.standardisation
+        part._use(rows, _has_row_space(part.n_columns, rows.n_rows))
+        return part
+
+    def like(self, other: Problem) -> Problem:
+        """The same problem with the features and the basis of another one."""
+        part = self.with_features(np.flatnonzero(np.isin(self.used, other.used)))
+        return part if other.basis.is_linear else part.with_basis(other.basis)
+
+    @property
+    def _basis_in_use(self) -> Basis:
+        return self.basis.take(self.used)
 
     def double(self) -> Problem:
         """The same problem in float64."""
@@ -148,22 +243,25 @@ class Problem:
         return part
 
     def sample(self, n_rows: int, rng: np.random.Generator) -> Problem:
-        """The same problem on some of its rows, drawn without replacement."""
+        """The same problem on some of its rows, with their share of the weight."""
+        return self.on(*sampled(self.rows.weight, n_rows, rng))
+
+    def on(self, chosen: Index, weight: Array | None = None) -> Problem:
+        """The same problem on some of its rows, with weights of their own or those."""
         part = copy.copy(self)
-        chosen = rng.choice(self.rows.n_rows, n_rows, replace=False)
-        rows = self._plain_rows.take(np.sort(chosen))
-        part._use(rows, _has_row_space(self.n_features, n_rows))
+        rows = self._plain_rows.take(chosen, weight)
+        part._use(rows, _has_row_space(self.n_columns, rows.n_rows))
         return part
 
     def network(self, n_hidden: int, alpha: tuple[float, float]) -> Network:
         return Network(
             self.rows,
             n_hidden,
-            self.activation,
+            self.units.activation,
             alpha,
             whitening=self.whitening,
             output_weights=self.output_weights,
-            mean_over=self.n_features,
+            mean_over=self.n_columns,
         )
 
     def random_start(self, network: Network, rng: np.random.Generator) -> Array:
@@ -176,7 +274,7 @@ class Problem:
         return network.start(self._random_layer(network.n_hidden, rng))
 
     def _random_layer(self, n_hidden: int, rng: np.random.Generator) -> Array:
-        D = self.n_features + 1
+        D = self.n_columns + 1
         A1: Array = rng.normal(scale=1 / np.sqrt(D), size=(n_hidden, D))
         if self.row_space:
             return self.row_space.project(A1)
@@ -208,15 +306,15 @@ class Problem:
         reach over the whole range of y: their prior standard deviation is twice the
         root mean square of h⁻¹(y), two for standardised targets.
         """
-        typical = self.rows.mean_magnitude[:, None]
-        inverse = self.activation.inverse_of_targets
-        squares = self.rows.target_mean(lambda targets: inverse(targets, typical) ** 2)
-        mean_square = float(np.mean(squares))
+        rows = self.rows
+        mean = (rows.targets.T @ rows.weight / rows.total_weight)[:, None]
+        goal = self.units.activation.inverse_of_targets(rows.targets.T, mean)
+        mean_square = float(np.mean(goal**2 @ rows.weight)) / rows.total_weight
         return 0.25 / (mean_square or 1.0)
 
     def start_from(self, network: Network, layers: Layers) -> Array:
         """The parameter vector of a network given in the user's units."""
-        coef = layers.hidden_coef[:, self.used].astype(np.float64)
+        coef = layers.hidden_coef[:, self.columns].astype(np.float64)
         intercept = layers.hidden_intercept + coef @ self.features.mean
         A1: Array = np.hstack([coef * self.features.scale, intercept[:, None]])
         return self._packed(network, A1, self._standardised(layers.output_coef))
@@ -226,12 +324,30 @@ class Problem:
     ) -> Array:
         """The parameter vector of a network on other rows or with more features.
 
-        Features that are not in use here are left out at their means.
+        Features that are not in use here are left out at their means. Ramps there must
+        be sums of ramps here.
         """
         _, A2 = other_network.layers(theta)
         A1 = other.hidden_layer(other_network, theta)
         kept = np.searchsorted(other.used, self.used)
-        return self._packed(network, A1[:, np.append(kept, -1)], A2)
+        columns = other._basis_in_use.columns_of(kept)
+        A1 = A1[:, np.append(columns, -1)]
+        if not self.basis.is_linear:
+            A1 = self._on_ramps(
+                A1, other._basis_in_use.take(kept), other.features.take(columns)
+            )
+        return self._packed(network, A1, A2)
+
+    def _on_ramps(self, A1: Array, before: Basis, features: Standardisation) -> Array:
+        """A first layer for the columns of the basis in use, from those before."""
+        basis = self._basis_in_use
+        coef = A1[:, :-1] / features.scale
+        finer = coef @ before.embedding(basis)
+        old_mean, new_mean = features.mean.copy(), self.features.mean.copy()
+        # What the features themselves add has the same mean before and after.
+        old_mean[before.features_themselves] = new_mean[basis.features_themselves] = 0
+        intercept = A1[:, -1] + finer @ new_mean - coef @ old_mean
+        return np.hstack([finer * self.features.scale, intercept[:, None]])
 
     def hidden_layer(self, network: Network, theta: Array) -> Array:
         """A1 of the standardised features in use, intercepts last."""
@@ -239,7 +355,7 @@ class Problem:
         return self.row_space.lift(A1) if self.row_space else A1
 
     def coordinates_of_features(self) -> Array:
-        """What one unit of each feature is in θ's coordinates, (r, n_features)."""
+        """What one unit of each column is in θ's coordinates, (r, n_columns)."""
         inner = self.whitening.map if self.whitening else np.eye(self.rows.n_features)
         if self.row_space:
             padded = np.hstack([inner, np.zeros((len(inner), 1))])
@@ -257,19 +373,18 @@ class Problem:
         A1 = self.hidden_layer(network, theta)
         coef = A1[:, :-1] / self.features.scale
         intercept = A1[:, -1] - coef @ self.features.mean
-        hidden_coef = np.zeros((len(coef), self.n_features_in))
-        hidden_coef[:, self.used] = coef
-        mean, scale = self.targets.mean[:, None], self.targets.scale[:, None]
-        return Layers(hidden_coef, intercept, A2 * scale + mean)
+        hidden_coef = np.zeros((len(coef), self.basis.n_columns))
+        hidden_coef[:, self.columns] = coef
+        mean, scale = self.units.values.mean[:, None], self.units.values.scale[:, None]
+        return Layers(hidden_coef, intercept, A2 * scale + mean, self.basis, self.log)
 
     def _standardised(self, A2: Array) -> Array:
         # Softmax sums to one, so the mean of y moves into A2.
-        return (A2 - self.targets.mean[:, None]) / self.targets.scale[:, None]
+        values = self.units.values
+        return (A2 - values.mean[:, None]) / values.scale[:, None]
 
 
-def single_precision(
-    summary: Summary, features: Standardisation, targets: Standardisation
-) -> bool:
+def single_precision(data: Data, targets: Array, features: Standardisation) -> bool:
     """Whether dense data may be searched in float32; the end is in float64.
 
     Small problems are exact to the last digit: they stay in float64. So do data of
@@ -277,15 +392,13 @@ def single_precision(
     columns whose standardised values are extreme. Standardisation itself is always in
     float64.
     """
-    if summary.total_weight * len(targets.mean) <= SMALL:
+    weight = data.weight
+    if weight.sum() * targets.shape[1] <= SMALL:
         return False
-    counts = summary.counts
-    lightest, heaviest = counts.weight_limits
-    if heaviest > LARGEST_RATIO * lightest:
+    if weight.max() > LARGEST_RATIO * weight.min():
         return False
-    assert counts.limits is not None
-    limits = (counts.limits, features), (counts.target_limits, targets)
-    return all(
-        bool((np.abs(values - columns.mean) <= LARGEST_VALUE * columns.scale).all())
-        for values, columns in limits
-    )
+    if np.abs(targets).max() > LARGEST_VALUE:
+        return False
+    lowest, highest = data.extremes
+    farthest = np.maximum(highest - features.mean, features.mean - lowest)
+    return bool((farthest <= LARGEST_VALUE * features.scale).all())

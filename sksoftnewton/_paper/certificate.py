@@ -63,7 +63,9 @@ class ConvergenceCertificate:
     """Guarantees and measurements at a point x̂ near a minimiser x* of L.
 
     L has the units of b², x its own; the norm |·|_H is that of H = ∇²L(x̂) and
-    has the units of b. Infinity or nan stands for "no bound".
+    has the units of b. Infinity or nan stands for "no bound". Bounds include rounding
+    errors; ``observed_contraction``, ``lambda_min`` and ``condition_number`` are
+    measurements.
 
     Attributes
     ----------
@@ -82,7 +84,7 @@ class ConvergenceCertificate:
     lipschitz_local : float
         Of ∇²L in the norm |·|_H, over the ball in which x* is looked for.
     newton_decrement : float
-        |∇L|_{H^-1} at x̂.
+        Bound of |∇L|_{H^-1} at x̂; nan where H is not proven positive definite.
     kantorovich : float
         lipschitz_local · newton_decrement; at most ½ proves that x* exists.
     certified : bool
@@ -100,16 +102,18 @@ class ConvergenceCertificate:
     sample_size_theory : float
         Rows at which the sparsifier's band is proven (infinite for epsilon = 0).
     sketch_eps : float
-        Spectral error of one sparsified Hessian drawn at x̂, against the exact one.
+        Bound of the spectral error of one sparsified Hessian drawn at x̂, against the
+        exact one; 0 where no row is left out.
     gamma : float
-        λ_max(H⁻¹ A1ᵀ|D|A1), by which the diagonal part's error is magnified.
+        Bound of λ_max(H⁻¹ A1ᵀ|D|A1), by which the diagonal part's error is magnified.
     rows_used : int
         Rows kept in that draw.
     observed_contraction : float
         Largest contraction ratio in the norm |·|_H over the iterations that began
         within the guaranteed radius; nan if none could be measured.
     lambda_min, condition_number : float
-        Of H, units L/x², and without unit.
+        Of H, units L/x², and without unit; the latter is infinite where H is not
+        proven positive definite.
     not_certified : tuple of str
         What the numbers above say nothing about.
     """
@@ -153,7 +157,7 @@ def _report(c: ConvergenceCertificate) -> str:
     lines = [
         f"Convergence certificate: {verdict}",
         "",
-        "Guaranteed (up to rounding)",
+        "Guaranteed, rounding included",
         f"  Newton decrement |gradient|_H^-1       {c.newton_decrement:.3g}",
         f"  Kantorovich M η (proof needs <= 0.5)   {c.kantorovich:.3g}",
         f"  |x − x*| <=                            {c.distance:.3g}",

@@ -7,43 +7,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
 from sksoftnewton._paper.certificate import (
     Condition,
     Conditions,
     ConvergenceCertificate,
 )
-from sksoftnewton._paper.constants import Everywhere, LocalLipschitz, OutputConstants
+from sksoftnewton._paper.constants import Everywhere, OutputConstants
 from sksoftnewton._paper.curvature import Curvature
-from sksoftnewton._paper.geometry import InputGeometry, OutputHull
-from sksoftnewton._paper.hessian import (
-    HessianSketch,
-    MeasuredSketch,
-    check_sketch,
-    measure_sketch,
-)
+from sksoftnewton._paper.enclosure import Enclosure
+from sksoftnewton._paper.geometry import OutputHull
+from sksoftnewton._paper.hessian import HessianSketch, MeasuredSketch, measure_sketch
 from sksoftnewton._paper.kantorovich import (
     LARGEST_DELTA,
     LARGEST_EPSILON,
-    NO_PROOF,
     PAPERS_RATE,
-    Kantorovich,
     theoretical_rate,
 )
+from sksoftnewton._paper.neighbourhood import Neighbourhood
 from sksoftnewton._paper.objective import Attention, check_problem
-from sksoftnewton._paper.sparsifier import Seed, check_epsilon
+from sksoftnewton._paper.parameters import CERTIFY, check_options
+from sksoftnewton._paper.rounding import down, up
+from sksoftnewton._paper.sparsifier import Seed
 
 Array = NDArray[np.float64]
-
-
-def cholesky_factor(H: Array) -> Array | None:
-    """R with RᵀR = H, upper; None where H is not positive definite."""
-    try:
-        factor: Array = cholesky(H)
-    except LinAlgError:
-        return None
-    return factor
 
 
 def certify(
@@ -78,16 +65,17 @@ def certify(
     Costs a few exact Hessians. Diameters are exact for small problems and
     bounded by twice a radius for large ones.
     """
+    check_options("certify", CERTIFY, locals())
     problem = check_problem(A1, A2, b, h, w)
     x = problem.check_point(x, "x")
     x0 = x if x0 is None else problem.check_point(x0, "x0")
-    check_sketch(sketch)
-    check_epsilon(epsilon)
     problem.finite_gradient(x, "x")
     draw = HessianSketch(problem, sketch, epsilon, np.random.default_rng(random_state))
     return certificate_at(Curvature(problem, x), x, x0, draw)
 
 
+# What overflows is infinite or nan, and proves nothing.
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def certificate_at(
     curvature: Curvature,
     x: Array,
@@ -114,80 +102,89 @@ def certificate_at(
     hull = OutputHull.of(problem.A2, problem.n)
     constants = OutputConstants(hull, problem.activation, problem.b)
     everywhere = Everywhere.of(problem, constants)
-    eigenvalues = np.linalg.eigvalsh(H)
-    factor = cholesky_factor(H)
-    test, radius, start = NO_PROOF, np.nan, np.nan
-    if factor is not None:
-        test, radius = _near(curvature, constants, factor, x)
-        # The norm of H(x*) is larger by (1 + Mt)^½ at most.
-        start = float(np.linalg.norm(factor @ (x0 - x))) + test.distance
-        start *= np.sqrt(1 + test.loss)
-    measured = measure_sketch(curvature, H, factor, draw)
-    rate = theoretical_rate(measured.promised, LARGEST_DELTA)
-    return ConvergenceCertificate(
-        beta=everywhere.beta,
-        w2_required_eig=everywhere.w2_required_eig,
-        w2_required_diameter=everywhere.w2_required_diameter,
-        conditions_hold=_conditions(
-            problem, everywhere, test, start, radius, measured, rate
-        ),
-        global_strong_convexity=everywhere.strong_convexity,
-        lipschitz_euclidean=everywhere.lipschitz,
-        lipschitz_local=test.lipschitz,
-        newton_decrement=test.decrement,
-        kantorovich=test.kantorovich,
-        certified=test.certified,
-        distance_H=test.distance,
-        distance=test.distance / np.sqrt(eigenvalues[0]) if test.certified else np.nan,
-        strong_convexity=float(eigenvalues[0] * (1 - test.loss)),
-        radius_H=radius,
-        radius_euclidean=float(radius / np.sqrt((1 + test.loss) * eigenvalues[-1])),
-        theory_rate=rate,
-        sample_size_theory=draw.sample_size,
-        sketch_eps=measured.eps,
-        gamma=measured.gamma,
-        rows_used=measured.rows,
-        observed_contraction=contraction(radius),
-        lambda_min=float(eigenvalues[0]),
-        condition_number=(
-            np.inf if factor is None else float(eigenvalues[-1] / eigenvalues[0])
-        ),
-        not_certified=_not_certified(
+    near = Neighbourhood.of(Enclosure(problem, x), constants, H)
+    measured = measure_sketch(curvature, H, near.whitening, draw)
+    rate = up(theoretical_rate(measured.promised, LARGEST_DELTA))
+    start = near.distance_to_minimiser(x0)
+    return _put_together(
+        everywhere,
+        near,
+        measured,
+        conditions=_conditions(problem, everywhere, near, start, measured, rate),
+        rate=rate,
+        sample_size=draw.sample_size,
+        contraction=contraction(near.radius),
+        gaps=_not_certified(
             constants, everywhere, draw.sketch if measured.promised else "none"
         ),
     )
 
 
-def _near(
-    curvature: Curvature, constants: OutputConstants, factor: Array, x: Array
-) -> tuple[Kantorovich, float]:
-    """The Kantorovich test at x with RᵀR = ∇²L(x), and the radius of contraction."""
-    problem = curvature.problem
-    _, gradient = problem.value_and_gradient(x)
-    decrement = np.linalg.norm(solve_triangular(factor, gradient, trans="T"))
-    geometry = InputGeometry.of(problem.A1, curvature.f, factor)
-    lipschitz = LocalLipschitz(curvature, constants, geometry)
-    test = Kantorovich.test(float(decrement), lipschitz)
-    return test, test.radius(lipschitz)
+def _put_together(
+    everywhere: Everywhere,
+    near: Neighbourhood,
+    measured: MeasuredSketch,
+    *,
+    conditions: Conditions,
+    rate: float,
+    sample_size: float,
+    contraction: float,
+    gaps: tuple[str, ...],
+) -> ConvergenceCertificate:
+    eigenvalues = np.asarray(np.linalg.eigvalsh(near.H))
+    return ConvergenceCertificate(
+        beta=everywhere.beta,
+        w2_required_eig=everywhere.w2_required_eig,
+        w2_required_diameter=everywhere.w2_required_diameter,
+        conditions_hold=conditions,
+        global_strong_convexity=everywhere.strong_convexity,
+        lipschitz_euclidean=everywhere.lipschitz,
+        lipschitz_local=near.test.lipschitz,
+        newton_decrement=near.test.decrement,
+        kantorovich=near.test.kantorovich,
+        certified=near.test.certified,
+        distance_H=near.test.distance,
+        distance=near.distance,
+        strong_convexity=near.strong_convexity,
+        radius_H=near.radius,
+        radius_euclidean=near.radius_euclidean,
+        theory_rate=rate,
+        sample_size_theory=sample_size,
+        sketch_eps=measured.eps,
+        gamma=measured.gamma,
+        rows_used=measured.rows,
+        observed_contraction=contraction,
+        lambda_min=float(eigenvalues[0]),
+        condition_number=_condition_number(eigenvalues, near.smallest_eigenvalue),
+        not_certified=gaps,
+    )
+
+
+def _condition_number(eigenvalues: Array, smallest: float) -> float:
+    """Infinite where no positive ``smallest`` is proven; rounding may hide it."""
+    if smallest == 0:
+        return np.inf
+    return float(eigenvalues[-1] / max(eigenvalues[0], smallest))
 
 
 def _conditions(
     problem: Attention,
     everywhere: Everywhere,
-    test: Kantorovich,
+    near: Neighbourhood,
     start: float,
-    radius: float,
     measured: MeasuredSketch,
     rate: float,
 ) -> Conditions:
-    w2 = float(problem.w2.min())
+    w2 = down(float(problem.w2.min()))
     required = min(everywhere.w2_required_eig, everywhere.w2_required_diameter)
     return Conditions(
         (
             Condition("penalty", "w² for convexity everywhere,", w2, ">", required),
-            Condition("minimiser", "M η for x* near x,", test.kantorovich, "<=", 0.5),
             Condition(
-                "initialisation", "|x0 − x*| within radius,", start, "<=", radius
+                "minimiser", "M η for x* near x,", near.test.kantorovich, "<=", 0.5
+            ),
+            Condition(
+                "initialisation", "|x0 − x*| within radius,", start, "<=", near.radius
             ),
             Condition("sparsifier", "measured ε,", measured.eps, "<=", LARGEST_EPSILON),
             Condition("contraction", "promised θ,", rate, "<=", PAPERS_RATE),
@@ -203,7 +200,7 @@ def _not_certified(
         gaps.append("anything about second derivatives: the kink of relu is in reach")
     if np.isnan(everywhere.strong_convexity):
         gaps.append("that the minimiser is a global one")
-    gaps.append("rounding errors")
+    gaps.append("rounding errors of the iteration's steps")
     if sketch in ("leverage", "frozen"):
         gaps.append("the accuracy of the approximate leverage scores")
     if sketch == "uniform":

@@ -25,85 +25,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
-from sksoftnewton._matrices import weighted_gram
-from sksoftnewton._paper.curvature import Curvature
+from sksoftnewton._matrices import Matrix, weighted_column_squares, weighted_gram
+from sksoftnewton._paper.enclosure import Enclosure
 from sksoftnewton._paper.geometry import InputGeometry, OutputHull, row_diameter
+from sksoftnewton._paper.intervals import OutputDerivatives, output_derivatives
 from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.rounding import EPS, STEPS, TINY, down, up
+from sksoftnewton._paper.whitening import Whitening
 
 Array = NDArray[np.float64]
 
 C3 = 1 / (6 * np.sqrt(3))
 C4 = 1 / 8
 
-# Intervals are cut so that all outputs together have about this many pieces.
-PIECES = 4096
-MOST_PIECES = 64
 # Beyond this change of the log of f local bounds are worse than global ones.
 HOPELESS = 100.0
-
-
-@dataclass(frozen=True)
-class OutputDerivatives:
-    """Bounds on φ over intervals of u, each of shape (m,).
-
-    Attributes
-    ----------
-    first, second, third : sup |φ'|, sup |φ''|, sup |φ'''|
-    concavity : sup max(−φ'', 0)
-    """
-
-    first: Array
-    second: Array
-    third: Array
-    concavity: Array
-
-    @property
-    def finite(self) -> bool:
-        return all(bool(np.isfinite(bound).all()) for bound in vars(self).values())
-
-
-def output_derivatives(
-    h: Activation, b: Array, lower: Array, upper: Array
-) -> OutputDerivatives:
-    """Interval bounds on φ' = h'c, φ'' = h'² + c h'', φ''' = 3 h'h'' + c h'''.
-
-    c = h − b. Each interval [lower, upper] is cut into pieces: products of the
-    exact ranges of the factors are then nearly tight.
-    """
-    n_pieces = int(np.clip(PIECES // len(b), 1, MOST_PIECES))
-    ends = lower + np.linspace(0, 1, n_pieces + 1)[:, None] * (upper - lower)
-    with np.errstate(over="ignore", invalid="ignore"):  # h = exp
-        h0, h1, h2, h3 = (h.derivative_range(k, ends[:-1], ends[1:]) for k in range(4))
-        c = h0[0] - b, h0[1] - b
-        first = _product(h1, c)
-        # h' is never negative, for any h of the package.
-        second = _sum((h1[0] ** 2, h1[1] ** 2), _product(c, h2))
-        slope_curvature = _product(h1, h2)
-        third = _sum((3 * slope_curvature[0], 3 * slope_curvature[1]), _product(c, h3))
-    concavity = np.maximum(-second[0], 0).max(axis=0)
-    return OutputDerivatives(
-        _largest(first), _largest(second), _largest(third), concavity
-    )
-
-
-Interval = tuple[Array, Array]
-
-
-def _product(a: Interval, b: Interval) -> Interval:
-    low, high = (a[0] * b[0], a[0] * b[1]), (a[1] * b[0], a[1] * b[1])
-    return (
-        np.minimum(np.minimum(*low), np.minimum(*high)),
-        np.maximum(np.maximum(*low), np.maximum(*high)),
-    )
-
-
-def _sum(a: Interval, b: Interval) -> Interval:
-    return a[0] + b[0], a[1] + b[1]
-
-
-def _largest(interval: Interval) -> Array:
-    largest: Array = np.maximum(np.abs(interval[0]), np.abs(interval[1])).max(axis=0)
-    return largest
 
 
 class OutputConstants:
@@ -124,15 +60,24 @@ class OutputConstants:
         kink = (hull.lower < 0) & (hull.upper > 0)
         self.smooth = not (h.name == "relu" and kink.any())
         self.concavity = self.third = self.gradient_range = np.inf
-        if self.smooth and bounds.finite:
-            self.gradient_range = min(
+        if self.smooth and hull.constant:
+            self.concavity = self.third = self.gradient_range = 0.0
+        elif self.smooth and bounds.finite:
+            self._bound(bounds)
+
+    def _bound(self, bounds: OutputDerivatives) -> None:
+        hull, m = self.hull, len(bounds.first)
+        self.gradient_range = up(
+            min(
                 hull.diameter_l1(bounds.first),
-                hull.diameter(np.ones_like(b)) * float(np.linalg.norm(bounds.first)),
+                hull.diameter(np.ones(m)) * float(np.linalg.norm(bounds.first)),
                 float(hull.range @ bounds.first),
-            )
-            curved = hull.diameter(bounds.concavity) ** 2 / 16
-            self.concavity = float(C3 * self.gradient_range + curved)
-            self.third = self._third(bounds)
+            ),
+            m,
+        )
+        curved = hull.diameter(bounds.concavity) ** 2 / 16
+        self.concavity = up(C3 * self.gradient_range + curved, m)
+        self.third = up(self._third(bounds), m)
 
     def _third(self, bounds: OutputDerivatives) -> float:
         hull = self.hull
@@ -157,27 +102,38 @@ class Everywhere:
 
     @classmethod
     def of(cls, problem: Attention, constants: OutputConstants) -> Everywhere:
-        w2, A1 = problem.w2, problem.A1
-        smallest = _smallest_eigenvalue(weighted_gram(A1, np.ones(problem.n)))
-        penalty = w2[0] * smallest
+        w2, A1, n = problem.w2, problem.A1, problem.n
+        smallest = _smallest_eigenvalue(A1, np.ones(n))
+        penalty = down(w2[0] * smallest)
         if w2.min() < w2.max():
-            penalty = _smallest_eigenvalue(problem.penalty_gram)
+            penalty = _smallest_eigenvalue(A1, w2)
         diameter = row_diameter(A1)
         # |v| ≤ 1 has a range of √2 at most, and |y| ≤ 1 gives A1 y one of D.
         beta = 2 * constants.concavity
-        concavity = constants.concavity * diameter**2
-        convexity = max((w2.min() - beta) * smallest, penalty - concavity)
+        concavity = _product_bound(constants.concavity, diameter**2)
+        lightest = down(float(w2.min()))
+        convexity = max((lightest - beta) * smallest, penalty - concavity)
         return cls(
             beta=beta,
             w2_required_eig=beta,
-            w2_required_diameter=concavity / smallest if smallest > 0 else np.inf,
-            strong_convexity=float(convexity) if convexity > 0 else np.nan,
-            lipschitz=constants.third * diameter**3,
+            w2_required_diameter=up(concavity / smallest) if smallest else np.inf,
+            strong_convexity=down(convexity) or np.nan,
+            lipschitz=_product_bound(constants.third, diameter**3),
         )
 
 
-def _smallest_eigenvalue(gram: Array) -> float:
-    return max(float(np.linalg.eigvalsh(gram)[0]), 0.0)
+def _product_bound(constant: float, size: float) -> float:
+    """Upper bound of their product: 0 if the constant is, or no two rows differ."""
+    return up(constant * size) if constant > 0 and size > 0 else 0.0
+
+
+def _smallest_eigenvalue(A1: Matrix, weights: Array) -> float:
+    """Lower bound of λ_min(A1ᵀ diag(weights) A1) for weights ≥ 0."""
+    n = A1.shape[0]
+    squares = weighted_column_squares(A1, weights)
+    c = np.sqrt(4 * (n + STEPS) * EPS * squares + n * TINY)
+    whitening = Whitening.of(weighted_gram(A1, weights), c)
+    return 0.0 if whitening is None else whitening.smallest_eigenvalue
 
 
 class LocalLipschitz:
@@ -189,44 +145,60 @@ class LocalLipschitz:
 
     Parameters
     ----------
-    curvature : Curvature, at the centre of the balls
+    enclosure : Enclosure, at the centre of the balls
     constants : OutputConstants
     geometry : InputGeometry
     """
 
     def __init__(
-        self, curvature: Curvature, constants: OutputConstants, geometry: InputGeometry
+        self, enclosure: Enclosure, constants: OutputConstants, geometry: InputGeometry
     ) -> None:
-        problem, hull = curvature.problem, constants.hull
+        problem, hull = enclosure.problem, constants.hull
         self.h, self.b = problem.activation, problem.b
         self.constants, self.hull, self.geometry = constants, hull, geometry
-        self.f, self.u, self.q = curvature.f, curvature.at.u, curvature.q
-        self.deviation = hull.deviation(self.f, self.u)
-        self.sd = np.sqrt(hull.variances(self.f, self.u))
+        # Upper bounds of f, under which second moments are too large, if anything.
+        self.f, self.u, self.q = enclosure.f.upper, enclosure.u, enclosure.q
+        self.deviation = hull.deviation(self.f, self.u.middle)
+        self.sd = np.sqrt(hull.variances(self.f, self.u.middle))
         ones = np.ones_like(self.b)
         self.hull_diameter = hull.diameter(ones)
         self.sd_of_outputs = self.deviation(ones)
-        self.everywhere = constants.third * geometry.diameter**3
+        self.everywhere = _product_bound(constants.third, geometry.diameter**3)
 
     @cached_property
     def _sd_q(self) -> float:
-        return float(np.sqrt(self.f @ (self.q - self.f @ self.q) ** 2))
+        q, f = self.q.middle, self.f
+        error = float(self.q.radius.max()) * np.sqrt(f.sum())
+        return float(np.sqrt(f @ (q - f @ q) ** 2) + error)
+
+    @cached_property
+    def _range_q(self) -> float:
+        q = self.q
+        range_q = float(np.ptp(q.middle)) + 2 * float(q.radius.max())
+        return min(range_q, self.constants.gradient_range)
 
     def __call__(self, radius: float) -> float:
         """M for the ball of this radius: never above `everywhere`."""
-        hull, D = self.hull, self.geometry.diameter
-        t = D * radius
-        if t > HOPELESS or np.isinf(self.everywhere):
+        t = self.geometry.diameter * radius
+        if t > HOPELESS or self.everywhere in (0, np.inf):
             return self.everywhere
+        local = up(self._local(radius, t), 2 * (len(self.f) + len(self.b)))
+        return local if local < self.everywhere else self.everywhere
+
+    def _local(self, radius: float, t: float) -> float:
+        """M for t = diameter · radius, up to rounding."""
+        hull, D = self.hull, self.geometry.diameter
         growth = np.exp(t / 2)
         sd_v = min(growth * self.geometry.deviation, D / 2)
         moved = growth**2 * self.sd * self.geometry.deviation * radius
         moved = np.minimum(moved, hull.range * t / 4)  # |u_j(y) − u_j(x)|
+        reach = (moved + self.u.radius) * (1 + (len(self.f) + STEPS) * EPS)
+        reach = reach + EPS * self.u.size
         bounds = output_derivatives(
             self.h,
             self.b,
-            np.maximum(hull.lower, self.u - moved),
-            np.minimum(hull.upper, self.u + moved),
+            np.maximum(hull.lower, self.u.middle - reach),
+            np.minimum(hull.upper, self.u.middle + reach),
         )
         sd_a = np.minimum(growth * self.sd, hull.range / 2)
         cubes = float(bounds.third @ (sd_a * sd_v) ** 3)
@@ -238,9 +210,7 @@ class LocalLipschitz:
         change = float(np.linalg.norm(bounds.second * moved))
         sd_q = growth * (self._sd_q + self.sd_of_outputs * change)
         range_q = min(
-            float(np.ptp(self.q)) + self.hull_diameter * change,
-            self.constants.gradient_range,
+            self._range_q + self.hull_diameter * change, self.constants.gradient_range
         )
         last = min(C4 * range_q * D**3, min(sd_q, range_q / 2) * sd_v * D**2)
-        local = float(cubes + mixed + last)
-        return local if local < self.everywhere else self.everywhere
+        return float(cubes + mixed + last)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
 
 from sksoftnewton._matrices import Matrix, dense_rows, sums
+from sksoftnewton._paper.rounding import EPS, STEPS, TINY, up
+from sksoftnewton._paper.whitening import largest_eigenvalue
 
 Array = NDArray[np.float64]
 
@@ -43,7 +45,7 @@ def row_diameter(A1: Matrix) -> float:
         largest = max(
             np.sum((block - mean) ** 2, axis=1).max() for _, block in dense_rows(A1)
         )
-    return 2 * float(np.sqrt(largest))
+    return up(2 * float(np.sqrt(largest + d * TINY)), d)
 
 
 def _pairwise(n: int, d: int) -> bool:
@@ -57,9 +59,14 @@ def diameter(points: Array, metric: str = "euclidean") -> float:
     1e-8. For many rows, twice the largest distance from the mean: at most twice
     too large, never too small.
     """
-    n, d = points.shape
-    if n == 1:
+    d = points.shape[1]
+    if not np.ptp(points, axis=0).any():
         return 0.0
+    return up(_diameter(points, metric) + np.sqrt(d * TINY), d)
+
+
+def _diameter(points: Array, metric: str) -> float:
+    n, d = points.shape
     if _pairwise(n, d):
         return float(pdist(points, metric).max())
     centred = points - points.mean(axis=0)
@@ -74,11 +81,16 @@ class OutputHull(ABC):
     Attributes
     ----------
     lower, upper : ndarray of shape (m,), ends of the range of each u_j
+    constant : bool
+        All columns are equal, and u does not move.
+
+    Bounds are right to a relative error of some (n + m) `EPS`: nothing cancels.
     """
 
     def __init__(self, lower: Array, upper: Array) -> None:
         self.lower, self.upper = lower, upper
         self.range: Array = upper - lower
+        self.constant = not self.range.any()
 
     @staticmethod
     def of(A2: Matrix | None, n: int) -> OutputHull:
@@ -101,7 +113,11 @@ class OutputHull(ABC):
 
     @abstractmethod
     def variances(self, f: Array, u: Array) -> Array:
-        """Var_f of each row of A2, shape (m,), where A2 f = u."""
+        """Var_f of each row of A2, shape (m,), or bounds of it.
+
+        Second moments about u, which may be any point near A2 f, under f, which may
+        be too large.
+        """
 
     def deviation(self, f: Array, u: Array) -> Callable[[Array], float]:
         """Bounds of λ_max(W^½ Cov_f(A2) W^½)^½ as a function of W = diag(weights).
@@ -120,10 +136,14 @@ class DenseHull(OutputHull):
         self.A2 = A2
 
     def diameter(self, weights: Array) -> float:
-        return diameter(self.A2.T * np.sqrt(weights))
+        return diameter(self._from_lower().T * np.sqrt(weights))
 
     def diameter_l1(self, weights: Array) -> float:
-        return diameter(self.A2.T * weights, "cityblock")
+        return diameter(self._from_lower().T * weights, "cityblock")
+
+    def _from_lower(self) -> Array:
+        """A2 without the offset of its rows, which products would round."""
+        return self.A2 - self.lower[:, None]
 
     def variances(self, f: Array, u: Array) -> Array:
         variances: Array = (self.A2 - u[:, None]) ** 2 @ f
@@ -134,10 +154,12 @@ class DenseHull(OutputHull):
             return super().deviation(f, u)
         centred = self.A2 - u[:, None]
         covariance = (centred * f) @ centred.T
+        relative = 2 * (len(f) + STEPS) * EPS
 
         def bound(weights: Array) -> float:
             root = np.sqrt(weights)
-            return _root_of_largest_eigenvalue(root[:, None] * covariance * root)
+            S = root[:, None] * covariance * root
+            return float(np.sqrt(largest_eigenvalue(S, relative * S.trace())))
 
         return bound
 
@@ -176,8 +198,10 @@ class SparseHull(OutputHull):
         law = f[self.column]
         squares = law * (self.data - u[self.output]) ** 2
         mass = sums(law, self.output, len(u))
-        rest = u**2 * np.maximum(1 - mass, 0)
-        return sums(squares, self.output, len(u)) + rest
+        # The mass elsewhere, without a difference that rounding could make too small.
+        rest = np.maximum(f.sum() * (1 + 2 * self.n * EPS) - mass, 0)
+        variances: Array = sums(squares, self.output, len(u)) + u**2 * rest
+        return variances
 
 
 class IdentityHull(OutputHull):
@@ -195,7 +219,9 @@ class IdentityHull(OutputHull):
         return float(np.partition(weights, -2)[-2:].sum())
 
     def variances(self, f: Array, u: Array) -> Array:
-        return f * (1 - f)
+        rest = f.sum() * (1 + 2 * len(f) * EPS) - f
+        variances: Array = f * np.maximum(rest, 0)
+        return variances
 
     def deviation(self, f: Array, u: Array) -> Callable[[Array], float]:
         # Cov_f(I) = diag(f) − f fᵀ ⪯ diag(f)
@@ -208,34 +234,41 @@ class InputGeometry:
 
     Attributes
     ----------
-    diameter : float, largest distance between two rows: range(A1 y) ≤ it · |y|
-    deviation : float, λ_max(Cov_f(A1))^½: SD_f(A1 y) ≤ it · |y|
+    diameter : float, largest distance between two rows: range(A1 W y) ≤ it · |y|
+    deviation : float, λ_max(Cov_f(A1 W))^½: SD_f(A1 W y) ≤ it · |y|
     """
 
     diameter: float
     deviation: float
 
     @classmethod
-    def of(cls, A1: Matrix, f: Array, factor: Array) -> InputGeometry:
-        """In the norm |factor y|, for an invertible upper triangle of shape (d, d)."""
+    def of(cls, A1: Matrix, f: Array, W: Array) -> InputGeometry:
+        """In the coordinates y of x = W y, for W of shape (d, d).
+
+        f, of shape (n,), may be too large. The length of a row's rounding error is
+        at most some d u Σ_k |a_k| |W_k|, with the lengths |W_k| of the rows of W.
+        """
         n, d = A1.shape
-        inverse = np.linalg.inv(factor)
+        if n == 1:
+            return cls(0.0, 0.0)
         mean = A1.sum(axis=0) / n
-        f_mean = (A1.T @ f - mean) @ inverse
+        f_mean = (A1.T @ f - mean) @ W
+        lengths = np.linalg.norm(W, axis=1)
         pairwise = _pairwise(n, d)
-        covariance, radius2, whitened = np.zeros((d, d)), 0.0, []
+        covariance, radius2, error, whitened = np.zeros((d, d)), 0.0, 0.0, []
         for rows, block in dense_rows(A1):
-            y = (block - mean) @ inverse
+            centred = block - mean
+            error = max(error, float((np.abs(centred) @ lengths).max()))
+            y = centred @ W
             radius2 = max(radius2, float(np.sum(y**2, axis=1).max()))
             if pairwise:
                 whitened.append(y)
             y = y - f_mean
             covariance += y.T @ (y * f[rows, None])
-        spread = _root_of_largest_eigenvalue(covariance)
+        error = up(2 * (d + 2) * EPS * error, d)
+        rounding = 2 * (n + STEPS) * EPS * float(covariance.trace())
+        spread = np.sqrt(largest_eigenvalue(covariance, rounding)) + error
+        widest = 2 * float(np.sqrt(radius2))
         if pairwise:
-            return cls(diameter(np.vstack(whitened)), spread)
-        return cls(2 * float(np.sqrt(radius2)), spread)
-
-
-def _root_of_largest_eigenvalue(covariance: Array) -> float:
-    return float(np.sqrt(max(np.linalg.eigvalsh(covariance)[-1], 0.0)))
+            widest = diameter(np.vstack(whitened))
+        return cls(up(widest + 2 * error, d), up(spread))

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from sksoftnewton._matrices import n_stored, weighted_gram
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.rounding import up
 from sksoftnewton._paper.sparsifier import (
     FAILURE_PROBABILITY,
     JL_DIRECTIONS,
@@ -24,10 +24,9 @@ from sksoftnewton._paper.sparsifier import (
     draw_rows,
     sampling_rate,
 )
+from sksoftnewton._paper.whitening import Whitening
 
 Array = NDArray[np.float64]
-
-SKETCHES = ("leverage", "uniform", "frozen", "none")
 
 
 class SketchedMatrix(NamedTuple):
@@ -131,18 +130,13 @@ class HessianSketch:
         return None if len(kept.rows) == n else kept
 
 
-def check_sketch(sketch: str, allowed: tuple[str, ...] = SKETCHES) -> None:
-    """Raise ValueError unless ``sketch`` is ``allowed``."""
-    if sketch not in allowed:
-        raise ValueError(f"sketch = {sketch!r}, but it must be one of {allowed}.")
-
-
 class MeasuredSketch(NamedTuple):
-    """One draw compared with the exact Hessian H.
+    """One draw compared with the exact Hessian H; upper bounds.
 
     Attributes
     ----------
     eps : float, smallest ε with (1 − ε) H ⪯ H̃ ⪯ (1 + ε) H
+        0 where no row is left out: H̃ is ∇²L then, up to its own rounding.
     gamma : float, λ_max(H⁻¹ A1ᵀ|D|A1), which magnifies the diagonal part's error
     rows : int, rows kept
     promised : float
@@ -157,16 +151,17 @@ class MeasuredSketch(NamedTuple):
 
 
 def measure_sketch(
-    curvature: Curvature, H: Array, factor: Array | None, draw: HessianSketch
+    curvature: Curvature, H: Array, whitening: Whitening | None, draw: HessianSketch
 ) -> MeasuredSketch:
-    """The error of a fresh draw; nan where H is indefinite, and has no ``factor``."""
+    """The error of a fresh draw; nan where H is not proven positive definite."""
     drawn = draw(curvature)
-    if factor is None:
+    if whitening is None:
         promised = 0.0 if drawn.exact else np.nan
         return MeasuredSketch(np.nan, np.nan, drawn.rows, promised)
-    gamma = float(eigh(draw.absolute_gram(curvature, H), H, eigvals_only=True)[-1])
+    gamma = whitening.largest_of(draw.absolute_gram(curvature, H))
     if drawn.exact:
         return MeasuredSketch(0.0, gamma, drawn.rows, 0.0)
-    error = np.abs(eigh(drawn.matrix - H, H, eigvals_only=True)).max()
-    promised = np.inf if draw.sketch == "uniform" else draw.epsilon * gamma
-    return MeasuredSketch(float(error), gamma, drawn.rows, promised)
+    error = drawn.matrix - H
+    largest = max(whitening.largest_of(error), whitening.largest_of(-error))
+    promised = np.inf if draw.sketch == "uniform" else up(draw.epsilon * gamma)
+    return MeasuredSketch(largest, gamma, drawn.rows, promised)

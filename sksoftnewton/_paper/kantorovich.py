@@ -20,6 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sksoftnewton._paper.constants import LocalLipschitz
+from sksoftnewton._paper.rounding import down, up
+from sksoftnewton._paper.whitening import Whitening
+
+Lipschitz = Callable[[float], float]
 
 # The paper's constants: M |x0 − x*| ≤ 0.1 l (here in the norm of H), a (1 ± 0.1)
 # sparsifier, and a contraction by 0.4.
@@ -41,34 +45,34 @@ class Kantorovich:
 
     Attributes
     ----------
-    decrement, lipschitz : float, η and M
+    decrement, lipschitz, kantorovich : float, η, M and Mη
     distance : float, t with |x̂ − x*|_H ≤ t; nan without a proof
     loss : float, Mt ≤ 1: (1 − Mt) H ⪯ H(x*) ⪯ (1 + Mt) H
     """
 
     decrement: float
     lipschitz: float
+    kantorovich: float
     distance: float
     loss: float
 
     @classmethod
-    def test(cls, decrement: float, lipschitz: LocalLipschitz) -> Kantorovich:
+    def test(cls, decrement: float, lipschitz: Lipschitz) -> Kantorovich:
+        """For upper bounds of η and, at each radius, of M."""
         M = lipschitz(2 * decrement)
-        if not M * decrement <= 0.5:
-            return cls(decrement, M, np.nan, np.nan)
-        distance = 2 * decrement / (1 + np.sqrt(1 - 2 * M * decrement))
-        return cls(decrement, M, distance, M * distance)
-
-    @property
-    def kantorovich(self) -> float:
-        return self.lipschitz * self.decrement
+        product = _up_unless_zero(M * decrement)
+        if not product <= 0.5:
+            return cls(decrement, M, product, np.nan, np.nan)
+        root = np.sqrt(down(1 - 2 * product))
+        distance = up(2 * decrement / (1 + root))
+        return cls(decrement, M, product, distance, _up_unless_zero(M * distance))
 
     @property
     def certified(self) -> bool:
         # At Mη = ½ exactly, H(x*) may be singular.
         return self.loss < 1
 
-    def radius(self, lipschitz: LocalLipschitz) -> float:
+    def radius(self, lipschitz: Lipschitz) -> float:
         """Largest ρ with M* ρ ≤ 0.1, M* over the ball of radius ρ at x*.
 
         In the norm of H(x*). That ball lies within R = ρ/(1 − Mt)^½ + t of x̂ in
@@ -76,32 +80,50 @@ class Kantorovich:
         """
         if not self.certified:
             return np.nan
-        shrink = np.sqrt(1 - self.loss)
-        return _largest_radius(
-            lambda rho: lipschitz(rho / shrink + self.distance) / shrink**3
-        )
+        shrink = np.sqrt(down(1 - self.loss))
+
+        def around_minimiser(rho: float) -> float:
+            M = lipschitz(up(rho / shrink + self.distance))
+            return _up_unless_zero(M / shrink**3)
+
+        return _largest_radius(around_minimiser)
 
 
-NO_PROOF = Kantorovich(np.nan, np.nan, np.nan, np.nan)
+NO_PROOF = Kantorovich(np.nan, np.nan, np.nan, np.nan, np.nan)
 
 
-def _largest_radius(lipschitz: Callable[[float], float]) -> float:
+def in_norm_of(whitening: Whitening, lipschitz: LocalLipschitz) -> Lipschitz:
+    """M(ρ) in the norm of H, from that in the coordinates v of x = W v.
+
+    There H is within 1 ± κ of the identity.
+    """
+    shrink = np.sqrt(down(1 - whitening.kappa))
+
+    def bound(radius: float) -> float:
+        return _up_unless_zero(lipschitz(up(radius / shrink)) / shrink**3)
+
+    return bound
+
+
+def _up_unless_zero(value: float) -> float:
+    """Rounded up; zero is exact, since `LocalLipschitz` underflows to `TINY`."""
+    return up(value) if value > 0 else value
+
+
+def _largest_radius(lipschitz: Lipschitz) -> float:
     """The largest ρ with M(ρ) ρ ≤ 0.1 for an increasing M, to 5 % from below.
 
     M(ρ) at any ρ bounds the answer on one side by ρ and on the other by 0.1/M(ρ).
     """
-    smallest = lipschitz(0.0)
-    if smallest == 0:
+    largest = lipschitz(np.inf)
+    if largest == 0:
         return np.inf
-    upper = LARGEST_DELTA / smallest
-    lower = upper
-    while lipschitz(lower) * lower > LARGEST_DELTA:
-        lower /= 16
+    lower, upper = LARGEST_DELTA / largest, LARGEST_DELTA / lipschitz(0.0)
     while upper > 1.05 * lower:
-        middle = np.sqrt(lower * upper)
+        middle = np.sqrt(lower) * np.sqrt(upper)
         other = LARGEST_DELTA / lipschitz(middle)
         if middle <= other:
             lower, upper = middle, min(upper, other)
         else:
             lower, upper = max(lower, other), middle
-    return float(lower)
+    return down(lower)

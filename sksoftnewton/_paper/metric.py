@@ -27,7 +27,7 @@ from scipy.linalg import solve_triangular
 
 from sksoftnewton._matrices import Matrix, n_stored, row_slices, weighted_gram
 from sksoftnewton._paper.curvature import Curvature
-from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.objective import TINY, Attention
 from sksoftnewton._solver.points import Point
 from sksoftnewton._solver.quasi_newton import Metric
 
@@ -57,7 +57,8 @@ class MetricSketch:
     Attributes
     ----------
     coherent : bool or None
-        Whether rows are drawn by their leverage too; None before the first metric.
+        Whether rows are drawn by their leverage too; None before the first metric
+        in which a row has a weight.
     latest : Metric, the last one made
     """
 
@@ -82,7 +83,7 @@ class MetricSketch:
         self._weights = weights
         gram, rows = self._draw(weights)
         work = float(rows * self.problem.d**2)
-        if self.coherent is None:
+        if self.coherent is None and weights.any():
             lengths = self._measured(gram, weights)
             self.coherent = bool(lengths.max() > COHERENT * lengths.mean())
             work += n_stored(self.problem.A1) * JL_DIRECTIONS
@@ -97,7 +98,7 @@ class MetricSketch:
 
     def definite(self) -> Array:
         """The latest matrix, positive definite by a ridge, shape (d, d)."""
-        matrix: Array = np.diag(RIDGE * self.latest.diagonal)
+        matrix: Array = np.diag(np.maximum(RIDGE * self.latest.diagonal, TINY))
         return matrix if self.latest.matrix is None else matrix + self.latest.matrix
 
     def _n_outputs(self) -> int:
@@ -112,7 +113,7 @@ class MetricSketch:
     def _measured(self, gram: Array, weights: Array) -> Array:
         """|R⁻ᵀ a_i|² of all rows, RᵀR the sampled matrix, shape (n,)."""
         squares = self.problem.column_squares
-        ridge = RIDGE * squares * float(weights.mean())
+        ridge = np.maximum(RIDGE * squares * float(weights.mean()), TINY)
         return squared_lengths(self.problem.A1, gram, ridge, self._rng)
 
 

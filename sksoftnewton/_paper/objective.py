@@ -25,14 +25,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._activations import (
-    ACTIVATION_NAMES,
-    Activation,
-    get_activation,
-    softmax,
-)
+from sksoftnewton._activations import Activation, get_activation, softmax
 from sksoftnewton._matrices import (
     Matrix,
+    as_float,
     check_matrix,
     check_vector,
     dense_rows,
@@ -40,6 +36,7 @@ from sksoftnewton._matrices import (
     weighted_column_squares,
     weighted_gram,
 )
+from sksoftnewton._paper.parameters import check_size, check_weights
 
 Array = NDArray[np.float64]
 
@@ -84,7 +81,7 @@ class Attention:
         self.n, self.d = A1.shape
         # Multiply-adds of the four matrix products of one value and gradient.
         entries = n_stored(A1) + (self.n if A2 is None else n_stored(A2))
-        self.gradient_work = 2.0 * entries
+        self.gradient_work = 2.0 * max(entries, 1)
         self._b_norm = float(np.linalg.norm(b))
         self._latest: tuple[Array, Forward] | None = None
 
@@ -95,11 +92,23 @@ class Attention:
         return float(8 * eps * size)
 
     def gradient_resolution(self, x: Array) -> float:
-        """Rounding error of |∇L|: ε times the sum of its terms without their signs."""
+        """Rounding error of |∇L|, in two parts of 8 ε.
+
+        The sum of the terms of ∇L without their signs; and, where b is nearly reached,
+        what the residuals c = h(u) − b have lost: |h(u)| + |b| + h'(u) |A2| f, with
+        signs as random as rounding's, on its way through Jᵀ.
+        """
         at = self.forward(x)
         q = self.pulled(at)
-        size = at.f * (np.abs(q) + abs(at.f @ q)) + self.w2 * np.abs(at.z)
-        return float(8 * np.finfo(np.float64).eps * (self._row_norms @ size))
+        terms = at.f * (np.abs(q) + abs(at.f @ q)) + self.w2 * np.abs(at.z)
+        slope = self.activation.d1(at.u)
+        spread = at.f if self.A2 is None else abs(self.A2) @ at.f
+        lost = np.abs(at.c + self.b) + np.abs(self.b) + slope * spread
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], len(lost))
+        q = self.apply_A2_transposed(signs * slope * lost)
+        through = self.A1.T @ (at.f * (q - at.f @ q))
+        size = self._row_norms @ terms + np.linalg.norm(through)
+        return float(8 * np.finfo(np.float64).eps * size)
 
     @cached_property
     def _row_norms(self) -> Array:
@@ -159,9 +168,11 @@ class Attention:
         return check_vector(given, name, self.d, "the number of columns of A1 is")
 
     def finite_gradient(self, x: Array, name: str) -> Array:
-        """∇L(x); a ValueError where L or ∇L overflows at the user's point x."""
+        """∇L(x); a ValueError where L or |∇L|² overflows at the user's point x."""
         value, gradient = self.value_and_gradient(x)
-        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = value + gradient @ gradient
+        if not np.isfinite(squares):
             raise ValueError(
                 f"L overflows at {name}: its value is {value}, the largest entry of "
                 f"its gradient {np.abs(gradient).max()}."
@@ -197,21 +208,21 @@ class Attention:
 def check_problem(A1: Any, A2: Any, b: Any, h: str, w: Any) -> Attention:
     """The objective of validated arrays; a ValueError names what does not fit."""
     A1 = check_matrix(A1, "A1")
+    check_size(A1, "A1")
     n = A1.shape[0]
     if A2 is None:
         m, owner = n, "A2 is the identity, and the number of rows of A1 is"
     else:
         A2 = check_matrix(A2, "A2")
+        check_size(A2, "A2")
         if A2.shape[1] != n:
             raise ValueError(f"A2 has {A2.shape[1]} columns, but A1 has {n} rows.")
         m, owner = A2.shape[0], "the number of rows of A2 is"
     b = check_vector(b, "b", m, owner)
-    if not (isinstance(h, str) and h in ACTIVATION_NAMES):
-        raise ValueError(f"h = {h!r}, but it must be one of {ACTIVATION_NAMES}.")
-    if np.ndim(w) == 0:
+    check_size(b, "b", least=0.0)
+    w = as_float(w, "w")
+    if w.ndim == 0:
         w = np.broadcast_to(w, (n,))
     w = check_vector(w, "w", n, "the number of rows of A1 is")
-    if (w < 0).any():
-        first = int(np.argmax(w < 0))
-        raise ValueError(f"w is {w[first]} at position {first}, but w >= 0 must hold.")
+    check_weights(w, "w")
     return Attention(A1, A2, b, get_activation(h), w)

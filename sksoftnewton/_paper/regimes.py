@@ -11,16 +11,15 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftnewton._matrices import SPARSE_PRODUCT_COST
-from sksoftnewton._paper.certification import cholesky_factor
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.metric import MetricSketch
 from sksoftnewton._paper.objective import Array, Attention
 from sksoftnewton._paper.saddle import Descent, exact_descent, lanczos_descent
+from sksoftnewton._paper.whitening import cholesky_factor
 from sksoftnewton._solver.directions import PrimalSystem, System
 from sksoftnewton._solver.points import Point
 from sksoftnewton._solver.quasi_newton import DAMPED, GRADIENTS, Metric, QuasiNewton
 
-AUTO = "auto"
 EXACT, SKETCHED = "exact", "sketched"
 
 # Multiply-adds of a product of two matrices in the time of one of a gradient, which
@@ -54,7 +53,7 @@ def gram_work(problem: Attention, rows: float) -> float:
         return float(dense / DENSE_SPEED)
     entries = np.diff(A1.indptr).astype(float)
     products = SPARSE_PRODUCT_COST * float(entries @ entries) * rows / n
-    return float(min(products, dense) / SPARSE_SPEED)
+    return max(float(min(products, dense) / SPARSE_SPEED), 1.0)
 
 
 def sketch_rows(problem: Attention) -> int:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from sksoftnewton._paper.hessian import SKETCHES, HessianSketch, check_sketch
+from sksoftnewton._paper.hessian import HessianSketch
 from sksoftnewton._paper.objective import check_problem
-from sksoftnewton._paper.regimes import AUTO
+from sksoftnewton._paper.parameters import AUTO, REGRESSION, check_options
 from sksoftnewton._paper.result import SoftmaxRegressionResult
 from sksoftnewton._paper.run import Run
-from sksoftnewton._paper.sparsifier import Seed, check_epsilon
+from sksoftnewton._paper.sparsifier import Seed
 
 
 def two_layer_softmax_regression(
@@ -63,7 +63,7 @@ def two_layer_softmax_regression(
         Hessian of each iteration: by leverage scores; uniformly, with no guarantee;
         by leverage, but for the part that changes only, with A1ᵀ diag(w²) A1 formed
         once ("frozen"); or all of them ("none").
-    epsilon : float in [0, 1)
+    epsilon : 0, or float in [1e-8, 1)
         Of the paper's method, and of the certificate: spectral error of the diagonal
         part, kept with probability 0.99 at each iteration. Where that would take half
         of the rows or more, and for 0, the Hessian is exact. Halved whenever no step
@@ -91,8 +91,9 @@ def two_layer_softmax_regression(
     Raises
     ------
     ValueError
-        For shapes that do not match, entries that are not finite, negative w,
-        sparse formats other than CSR, and unknown or impossible options.
+        For shapes that do not match, entries that are not finite or masked, too large
+        or too small to be squared (1e50 and 1e-50), negative w, sparse formats other
+        than CSR, and unknown or impossible options, which it names.
 
     Examples
     --------
@@ -107,10 +108,8 @@ def two_layer_softmax_regression(
     >>> result.status, bool(result.certificate.certified)
     ('converged', True)
     """
+    check_options("two_layer_softmax_regression", REGRESSION, locals())
     problem = check_problem(A1, A2, b, h, w)
-    check_sketch(sketch, (AUTO, *SKETCHES))
-    check_epsilon(epsilon)
-    _check_loop(tol, max_iter)
     start = np.zeros(problem.d)
     if x0 is not None:
         start = problem.check_point(x0, "x0")
@@ -119,10 +118,3 @@ def two_layer_softmax_regression(
     draw = HessianSketch(problem, literal, epsilon, rng)
     run = Run(problem, start, sketch, draw, rng, globalize, callback)
     return run.result(tol, max_iter, certificate)
-
-
-def _check_loop(tol: float, max_iter: int) -> None:
-    if not tol >= 0:
-        raise ValueError(f"tol = {tol}, but it must be at least 0.")
-    if not max_iter >= 1:
-        raise ValueError(f"max_iter = {max_iter}, but it must be at least 1.")

@@ -8,16 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.optimize import OptimizeResult
 
 from sksoftnewton._paper.certificate import ConvergenceCertificate
-from sksoftnewton._paper.certification import certificate_at, cholesky_factor
+from sksoftnewton._paper.certification import certificate_at
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.hessian import HessianSketch
 from sksoftnewton._paper.objective import Attention
-from sksoftnewton._paper.regimes import AUTO, AutoSystems
+from sksoftnewton._paper.parameters import AUTO
+from sksoftnewton._paper.regimes import AutoSystems
 from sksoftnewton._paper.result import MESSAGES, SoftmaxRegressionResult
+from sksoftnewton._paper.rounding import EPS
 from sksoftnewton._paper.saddle import beyond_saddle, exact_descent
+from sksoftnewton._paper.whitening import Whitening
 from sksoftnewton._solver.directions import PlainSystem, PrimalSystem, System
 from sksoftnewton._solver.newton import CONVERGED, Row, Solution, SystemFor, minimize
 from sksoftnewton._solver.points import Point
@@ -81,20 +85,22 @@ class Run:
     def _solution(self, tol: float, max_iter: int) -> Solution:
         problem, start = self.problem, self.iterates[0]
         scale = float(np.linalg.norm(problem.finite_gradient(start, "x0")))
-        return minimize(
-            problem,
-            start,
-            self._auto or self._literal_systems(),
-            converged=small_gradient(
-                tol * scale, lambda point: problem.gradient_resolution(point.theta)
-            ),
-            max_iter=max_iter,
-            n_rows=problem.n,
-            damping=FIRST_DAMPING,
-            globalize=self.globalize,
-            beyond=self._beyond_saddle if self.globalize else None,
-            callback=self._recorded,
-        )
+        # A point at which anything overflows is rejected.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return minimize(
+                problem,
+                start,
+                self._auto or self._literal_systems(),
+                converged=small_gradient(
+                    tol * scale, lambda point: problem.gradient_resolution(point.theta)
+                ),
+                max_iter=max_iter,
+                n_rows=problem.n,
+                damping=FIRST_DAMPING,
+                globalize=self.globalize,
+                beyond=self._beyond_saddle if self.globalize else None,
+                callback=self._recorded,
+            )
 
     def _hessian(self, x: Array) -> Array:
         return self._exact_at(x)[1]
@@ -209,17 +215,17 @@ def _distances(
 ) -> Array:
     """|x_k − x*|_H of the iterates, with one more exact Newton step in place of x*.
 
-    nan where rounding hides the distance, or where H is not positive definite.
+    nan where rounding hides the distance, or whether H is positive definite.
     """
-    factor = cholesky_factor(hessian)
-    if factor is None:
+    whitening = Whitening.of(hessian, np.zeros(problem.d))
+    if whitening is None:
         return np.full(len(iterates), np.nan)
-    solution = point.theta - np.linalg.solve(hessian, point.gradient)
-    distances = np.linalg.norm((np.array(iterates) - solution) @ factor.T, axis=1)
-    eps = np.finfo(np.float64).eps
-    inverse_norm = np.linalg.norm(np.linalg.inv(factor), 2)
-    rounding = max(
-        problem.gradient_resolution(point.theta) * inverse_norm,
-        eps * np.linalg.norm(factor @ point.theta),
+    W = whitening.matrix
+    solution = point.theta - W @ (W.T @ point.gradient)
+    points = np.array([*iterates, point.theta + solution])
+    *distances, size = np.linalg.norm(
+        solve_triangular(W, (points - solution).T), axis=0
     )
-    return np.where(distances > rounding, distances, np.nan)
+    error = problem.gradient_resolution(point.theta) * np.linalg.norm(W, 2)
+    rounding = max(error, EPS * size)
+    return np.where(np.array(distances) > rounding, distances, np.nan)

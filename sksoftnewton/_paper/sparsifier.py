@@ -27,6 +27,12 @@ from sksoftnewton._matrices import (
     row_slices,
     scaled_rows,
 )
+from sksoftnewton._paper.parameters import (
+    LEVERAGE_SCORES,
+    SPARSIFIER,
+    check_options,
+    check_size,
+)
 
 Array = NDArray[np.float64]
 Seed = int | np.random.Generator | np.random.SeedSequence | None
@@ -85,7 +91,9 @@ def leverage_scores(
         For entries that are not finite, shapes that do not match and sparse
         formats other than CSR.
     """
+    check_options("leverage_scores", LEVERAGE_SCORES, locals())
     A = check_matrix(A, "A")
+    check_size(A, "A")
     n = A.shape[0]
     weights = np.ones(n) if D is None else np.abs(_check_weights(D, n))
     return _scores(A, weights, exact, np.random.default_rng(random_state))
@@ -112,7 +120,7 @@ def spectral_sparsifier(
     ----------
     A : array or CSR array of shape (n, d)
     D : array of shape (n,)
-    epsilon : float in [0, 1)
+    epsilon : 0, or float in [1e-8, 1)
         0 keeps every row.
     sampling : {"leverage", "uniform"}
         Uniform sampling draws as many rows, without any guarantee.
@@ -126,18 +134,10 @@ def spectral_sparsifier(
     ValueError
         As `leverage_scores`, and for numbers outside of their ranges.
     """
+    check_options("spectral_sparsifier", SPARSIFIER, locals())
     A = check_matrix(A, "A")
+    check_size(A, "A")
     D = _check_weights(D, A.shape[0])
-    check_epsilon(epsilon)
-    if not 0 < failure_probability < 1:
-        raise ValueError(
-            f"failure_probability = {failure_probability}, but it must lie "
-            "between 0 and 1."
-        )
-    if sampling not in ("leverage", "uniform"):
-        raise ValueError(
-            f"sampling = {sampling!r}, but it must be 'leverage' or 'uniform'."
-        )
     n, d = A.shape
     if epsilon == 0:
         return all_rows(D)
@@ -150,16 +150,8 @@ def spectral_sparsifier(
 
 def sampling_rate(d: int, epsilon: float, failure_probability: float) -> float:
     """ρ of the module's docstring, for epsilon > 0."""
-    log_term = float(np.log(2 * d / failure_probability))
+    log_term = float(np.log(2 * d) - np.log(failure_probability))
     return 2 * (1 + epsilon / 3) * log_term / epsilon**2
-
-
-def check_epsilon(epsilon: float) -> None:
-    """Raise ValueError unless 0 <= epsilon < 1."""
-    if not 0 <= epsilon < 1:
-        raise ValueError(
-            f"epsilon = {epsilon}, but it must be at least 0 and less than 1."
-        )
 
 
 def all_rows(D: Array) -> Sparsifier:
@@ -220,7 +212,9 @@ class ReusedScores:
 
 
 def _check_weights(D: Any, n: int) -> Array:
-    return check_vector(D, "D", n, "the number of rows of A is")
+    weights: Array = check_vector(D, "D", n, "the number of rows of A is")
+    check_size(weights, "D")
+    return weights
 
 
 def _scores(A: Matrix, D: Array, exact: bool, rng: np.random.Generator) -> Array:

@@ -54,6 +54,21 @@ class Chunks:
             self._applied(function, *arguments), self.bounds, self.rounds, self.kept
         )
 
+    def mapped_each(self, function: Callable[..., Any], arguments: list[Any]) -> Chunks:
+        """As `mapped`, with an argument of its own for each object."""
+        call = dask.delayed(function, pure=False)
+        objects = [
+            call(chunk, own) for chunk, own in zip(self.objects, arguments, strict=True)
+        ]
+        return Chunks(objects, self.bounds, self.rounds, self.kept)
+
+    def filtered(self, function: Callable[..., Any], sizes: list[int]) -> Chunks:
+        """Chunks of what a function leaves of each object, so many rows of it."""
+        mapped = self._applied(function)
+        objects = [chunk for chunk, n in zip(mapped, sizes, strict=True) if n]
+        bounds = np.cumsum([0, *(n for n in sizes if n)])
+        return Chunks(objects, bounds, self.rounds, self.kept)
+
     def answers(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         """What a function makes of each object, here."""
         return self._computed(self._applied(function, *arguments))

@@ -7,7 +7,7 @@ here the answers are put together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.chunks import (
     Chunks,
@@ -24,7 +25,7 @@ from sksoftnewton._rows.chunks import (
     memory_of_workers,
     pieces,
 )
-from sksoftnewton._rows.data import ArrayData, Counts, Rounds, Start, Summary
+from sksoftnewton._rows.data import ArrayData, Rounds
 from sksoftnewton._rows.facts import BlockFacts
 from sksoftnewton._rows.interface import (
     MOST_ROWS,
@@ -32,7 +33,7 @@ from sksoftnewton._rows.interface import (
     draw_probabilities,
     pseudo_inverse,
 )
-from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.rows import Rows, as_before, total_weight
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
 from sksoftnewton._rows.sums import Terms
@@ -55,31 +56,52 @@ class DaskData:
     Parameters
     ----------
     chunks : Chunks of ArrayData
-    origin : pair of ndarrays, the first rows of X and y
+    origin : ndarray of shape (n_features,), the first row of X
+    n_outputs : int
     dtype : float32 or float64
     sparse : bool
     """
 
     def __init__(
-        self,
-        chunks: Chunks,
-        origin: Start,
-        dtype: np.dtype[Any],
-        sparse: bool,
+        self, chunks: Chunks, origin: Array, n_outputs: int, dtype: Any, sparse: bool
     ) -> None:
         self.chunks = chunks
         self.origin = origin
-        self.n_features, self.n_outputs = map(len, origin)
-        self.dtype = dtype
+        self.n_features, self.n_outputs = len(origin), n_outputs
+        self.dtype = np.dtype(dtype)
         self.sparse = sparse
         self.rounds = chunks.rounds
 
     @cached_property
-    def summary(self) -> Summary:
-        counts = Counts.merged(self.chunks.answers(ArrayData.counts, self.origin))
-        means = counts.means(self.origin)
-        squares = self.chunks.total(ArrayData.squares, means)
-        return Summary.of(counts, means, squares, self.dtype)
+    def _columns(self) -> tuple[Array, Array]:
+        parts = self.chunks.answers(_targets_and_weight)
+        Y, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return Y, weight
+
+    @property
+    def Y(self) -> Array:  # noqa: N802
+        return self._columns[0]
+
+    @property
+    def weight(self) -> Array:
+        return self._columns[1]
+
+    @cached_property
+    def extremes(self) -> tuple[Array, Array]:
+        parts = self.chunks.answers(_extremes)
+        lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
+        return lowest.min(axis=0), highest.max(axis=0)
+
+    @cached_property
+    def standardisation(self) -> Standardisation:
+        return Standardisation.by_sums(
+            partial(self.chunks.total, ArrayData.sums),
+            self.origin,
+            lambda: self.extremes,
+            self.weight.sum(),
+            self.dtype,
+            sparse=self.sparse,
+        )
 
     @property
     def n_rows(self) -> int:
@@ -92,25 +114,33 @@ class DaskData:
         data.rounds = self.rounds
         return data
 
-    def counted(self) -> ArrayData:
-        return ArrayData.joined(self.chunks.answers(ArrayData.counted))
+    def counted(self) -> DaskData:
+        if self.weight.all():
+            return self
+        bounds = self.chunks.bounds
+        parts = np.split(self.weight, bounds[1:-1])
+        sizes = [int(np.count_nonzero(part)) for part in parts]
+        chunks = self.chunks.filtered(_counted, sizes)
+        return DaskData(chunks, self.origin, self.n_outputs, self.dtype, self.sparse)
 
     def rows(
         self,
         features: Standardisation,
         targets: Standardisation,
+        basis: Basis | None,
         dtype: Any,
         n_threads: int,
     ) -> DaskRows:
         # Threads within a chunk are the workers' matter.
-        chunks = self.chunks.mapped(ArrayData.rows, features, targets, dtype, 1)
+        chunks = self.chunks.mapped(ArrayData.rows, features, targets, basis, dtype, 1)
         return DaskRows(
             chunks,
-            n_features=self.n_features,
-            n_outputs=self.n_outputs,
-            total_weight=self.summary.total_weight,
+            (self.Y - targets.mean) / targets.scale,
+            self.weight,
+            features,
+            basis=basis,
             dtype=dtype,
-            sparse=self.sparse,
+            sparse=self.sparse and basis is None,
             n_threads=n_threads,
         )
 
@@ -121,8 +151,10 @@ class DaskRows(WeightedRows):
     Parameters
     ----------
     chunks : Chunks of Rows
-    n_features, n_outputs : int
-    total_weight : float
+    targets : ndarray of shape (n, n_outputs), here
+    weight : ndarray of shape (n,), here
+    standardisation : Standardisation of the features that blocks have
+    basis : Basis or None
     dtype : float64 or float32
     sparse : bool
     n_threads : int, for rows that are taken here
@@ -131,19 +163,21 @@ class DaskRows(WeightedRows):
     def __init__(
         self,
         chunks: Chunks,
+        targets: Array,
+        weight: Array,
+        standardisation: Standardisation,
         *,
-        n_features: int,
-        n_outputs: int,
-        total_weight: float,
+        basis: Basis | None,
         dtype: Any,
         sparse: bool,
         n_threads: int,
     ) -> None:
         self.chunks = chunks
-        self.n_rows = int(chunks.bounds[-1])
-        self.n_features = n_features
-        self.n_outputs = n_outputs
-        self.total_weight = total_weight
+        self.targets, self.weight = targets, weight
+        self.standardisation, self.basis = standardisation, basis
+        self.n_rows, self.n_outputs = targets.shape
+        self.n_features = len(standardisation.mean)
+        self.total_weight = total_weight(weight).value
         self.dtype = np.dtype(dtype)
         self.sparse = sparse
         self.n_threads = n_threads
@@ -156,9 +190,10 @@ class DaskRows(WeightedRows):
     def _remade(self, chunks: Chunks, **changes: Any) -> DaskRows:
         """Rows of other chunks, otherwise as these."""
         arguments = {
-            "n_features": self.n_features,
-            "n_outputs": self.n_outputs,
-            "total_weight": self.total_weight,
+            "targets": self.targets,
+            "weight": self.weight,
+            "standardisation": self.standardisation,
+            "basis": self.basis,
             "dtype": self.dtype,
             "sparse": self.sparse,
             "n_threads": self.n_threads,
@@ -174,16 +209,16 @@ class DaskRows(WeightedRows):
     def sum(self, function: Callable[[Block], Terms], width: int = 0) -> Terms:
         return self.chunks.total(Rows.total, function, self.block_rows(width)).rounded
 
-    def target_mean(self, function: Callable[[Array], Array]) -> Array:
-        (total,) = self.chunks.total(Rows.target_total, function).rounded
-        mean: Array = total / self.total_weight
-        return mean
-
-    def take(self, rows: Index) -> Rows:
+    def take(self, rows: Index, weight: Array | None = None) -> Rows:
         bounds = self.chunks.bounds
         parts = self.chunks.split(rows, bounds[1:-1])
         numbers = {i: (part - bounds[i],) for i, part in parts.items()}
-        return Rows.joined(self.chunks.answers_of(Rows.take, numbers), self.n_threads)
+        taken = Rows.joined(self.chunks.answers_of(Rows.take, numbers), self.n_threads)
+        return taken if weight is None else taken.with_weight(weight)
+
+    def some(self, most: int) -> Rows:
+        n = min(self.n_rows, most)
+        return self.take(np.linspace(0, self.n_rows - 1, n).astype(np.intp))
 
     def _by_leverage(self, at: Array) -> tuple[Index, Array]:
         scores, total, share = self._leverage
@@ -216,9 +251,39 @@ class DaskRows(WeightedRows):
     def _in_float64(self) -> DaskRows:
         return self._remade(self.chunks.mapped(_double), dtype=np.float64)
 
-    def with_features(self, kept: Index) -> DaskRows:
-        chunks = self.chunks.mapped(Rows.with_features, kept)
-        return self._remade(chunks, n_features=len(kept))
+    def with_targets(self, targets: Array) -> DaskRows:
+        parts = np.split(targets, self.chunks.bounds[1:-1])
+        chunks = self.chunks.mapped_each(Rows.with_targets, parts)
+        return self._remade(chunks, targets=targets)
+
+    def with_columns(self, kept: Index) -> DaskRows:
+        features = kept if self.basis is None else self.basis.columns_of(kept)
+        return self._remade(
+            self.chunks.mapped(Rows.with_columns, kept),
+            standardisation=self.standardisation.take(features),
+            basis=None if self.basis is None else self.basis.take(kept),
+        )
+
+    def with_basis(self, basis: Basis) -> DaskRows:
+        start = np.zeros(basis.n_columns)
+        start[basis.features_themselves] = self._means_of_features
+        mapped = Standardisation.by_sums(
+            partial(self.chunks.total, Rows.mapped_sum, basis),
+            start,
+            lambda: (-np.abs(start) - 1, np.abs(start) + 1),
+            self.weight.sum(),
+            np.float64,
+            sparse=False,
+        )
+        mapped = as_before(mapped, basis, self.standardisation, self.basis)
+        chunks = self.chunks.mapped(Rows.on_basis, basis, mapped)
+        return self._remade(chunks, standardisation=mapped, basis=basis)
+
+    @property
+    def _means_of_features(self) -> Array:
+        columns = slice(None) if self.basis is None else self.basis.features_themselves
+        mean: Array = self.standardisation.mean[columns]
+        return mean
 
     @property
     def local(self) -> Rows:
@@ -227,6 +292,20 @@ class DaskRows(WeightedRows):
 
 def _itself(chunk: Any) -> Any:
     return chunk
+
+
+def _targets_and_weight(data: ArrayData) -> tuple[Array, Array]:
+    return data.Y, data.weight
+
+
+def _counted(data: ArrayData) -> ArrayData:
+    """A copy of the rows of positive weight."""
+    some = np.flatnonzero(data.weight)
+    return ArrayData(data.X[some], data.Y[some], data.weight[some], data.first_row)
+
+
+def _extremes(data: ArrayData) -> tuple[Array, Array]:
+    return data.extremes
 
 
 def _double(rows: Rows) -> Rows:
@@ -278,9 +357,10 @@ def chunked(
         weight = parts.get("sample_weight")
         objects.append(make(parts["X"], parts["y"], weight, dtype, int(start)))
     kept = ROOM * n_bytes <= memory_of_workers(objects[0])
-    origin = _first_row(facts["X"]), _first_row(facts["y"])
+    chunks = Chunks(objects, bounds, rounds, kept)
+    n_outputs = facts["y"][0].n_columns
     sparse = facts["X"][0].sparse
-    return DaskData(Chunks(objects, bounds, rounds, kept), origin, dtype, sparse)
+    return DaskData(chunks, _first_row(facts["X"]), n_outputs, dtype, sparse)
 
 
 def _first_row(facts: list[BlockFacts]) -> Array:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.scratch import Scratch
-from sksoftnewton._rows.standardisation import Index
+from sksoftnewton._rows.standardisation import Index, Standardisation
 from sksoftnewton._rows.sums import Terms
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ LEAST_ROWS, MOST_ROWS = 256, 8192
 COPIED_ELEMENTS = 2**22
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
-# Directions of X with less than this share of the largest variance are noise.
+# Directions of X with less than this share of the largest variance, or of that of a
+# standardised feature, are noise.
 RANK_TOLERANCE = 1e-10
 
 
@@ -48,6 +50,8 @@ class WeightedRows(ABC):
     dtype : dtype, the precision of the blocks; sums over them are in float64
     n_rows, n_features, n_outputs : int
     total_weight : float, Σω
+    targets, weight : ndarray of shape (n_rows, n_outputs) and (n_rows,), here
+    standardisation : Standardisation of the features that blocks have
     sparse : bool
     entries_per_row : float, features that are stored for a row, and the constant
     scratch : Scratch, memory for what a function makes of a block
@@ -58,6 +62,9 @@ class WeightedRows(ABC):
     n_features: int
     n_outputs: int
     total_weight: float
+    targets: Array
+    weight: Array
+    standardisation: Standardisation
     sparse: bool
     scratch: Scratch
 
@@ -76,21 +83,30 @@ class WeightedRows(ABC):
         """
 
     @abstractmethod
-    def target_mean(self, function: Callable[[Array], Array]) -> Array:
-        """Weighted mean of a function of the targets, shape (n_outputs,).
+    def take(self, rows: Index, weight: Array | None = None) -> Rows:
+        """A copy of some of the rows, by their numbers in ascending order, here.
 
-        Parameters
-        ----------
-        function : callable, from and to arrays of shape (n_outputs, n)
+        With weights of their own or those.
         """
 
     @abstractmethod
-    def take(self, rows: Index) -> Rows:
-        """A copy of some of the rows, by their numbers in ascending order, here."""
+    def some(self, most: int) -> Rows:
+        """All rows where they are here, otherwise so many at equal distances."""
 
     @abstractmethod
-    def with_features(self, kept: Index) -> WeightedRows:
-        """The same rows with some of their features."""
+    def with_targets(self, targets: Array) -> WeightedRows:
+        """The same rows with other targets."""
+
+    @abstractmethod
+    def with_columns(self, kept: Index) -> WeightedRows:
+        """The same rows with some of the columns in use."""
+
+    @abstractmethod
+    def with_basis(self, basis: Basis) -> WeightedRows:
+        """The same rows with other features of the columns in use.
+
+        What is a feature before and after keeps its standardisation.
+        """
 
     @property
     @abstractmethod
@@ -145,12 +161,38 @@ class WeightedRows(ABC):
     @cached_property
     def mean_square(self) -> float:
         """Weighted mean of |target|²."""
-        return float(self.target_mean(np.square).sum())
+        squares = np.sum(self.targets**2, axis=1)
+        return float(self.weight @ squares) / self.total_weight
 
     @cached_property
-    def mean_magnitude(self) -> Array:
-        """Weighted mean of |target| of each output, shape (n_outputs,)."""
-        return self.target_mean(np.abs)
+    def rounding_variances(self) -> Array:
+        """Variance of the rounding of the targets of each output, (n_outputs,).
+
+        Targets of which there are few different ones, such as counts or classes, are
+        taken for rounded to the least difference Δ between two of them: Δ²/12, but at
+        most a third of their variance, its share for a fair coin. Zero for others.
+        """
+        variances = np.zeros(self.n_outputs)
+        for o, column in enumerate(self.targets.T):
+            values = np.unique(column)
+            if 2 <= len(values) <= self.total_weight / 2:
+                variance = self.target_variances[o]
+                variances[o] = min(np.diff(values).min() ** 2 / 12, variance / 3)
+        return variances
+
+    @cached_property
+    def target_variances(self) -> Array:
+        """Weighted variance of the targets of each output, (n_outputs,)."""
+        mean = self.weight @ self.targets / self.total_weight
+        variances: Array = self.weight @ (self.targets - mean) ** 2 / self.total_weight
+        return variances
+
+    @property
+    def target_variance(self) -> float:
+        """Weighted mean of |target − mean|²; 1 where all are equal but for rounding."""
+        variance = float(self.target_variances.sum())
+        rounding = 8 * float(np.finfo(np.float64).eps)
+        return variance if variance > rounding**2 * self.mean_square else 1.0
 
     @cached_property
     def second_moments(self) -> Array:
@@ -187,9 +229,9 @@ def _second_moments(block: Block) -> Terms:
 def range_of(moments: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of M without those of noise."""
     values, vectors = np.linalg.eigh(moments)
-    kept = values > RANK_TOLERANCE * max(float(values[-1]), 0.0)
+    kept = values > RANK_TOLERANCE * max(float(values[-1]), 1.0)
     if not kept.any():  # every feature is constant
-        return np.ones(1), vectors[:, -1:]
+        return np.zeros(1), vectors[:, -1:]
     return values[kept], vectors[:, kept]
 
 

@@ -14,7 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.interface import (
     DENSE_ROWS,
     MOST_ROWS,
@@ -23,7 +25,12 @@ from sksoftnewton._rows.interface import (
     pseudo_inverse,
 )
 from sksoftnewton._rows.scratch import Scratch
-from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.standardisation import (
+    Index,
+    Standardisation,
+    Term,
+    column_sums,
+)
 from sksoftnewton._rows.sums import Terms, Total, added, sum_of_groups
 
 Array = NDArray[np.float64]
@@ -40,9 +47,11 @@ class Rows(WeightedRows):
     X : ndarray (or memory map) or csr_array of shape (n, n_features)
     targets : ndarray of shape (n, n_outputs), float64
     weight : ndarray of shape (n,), positive
-    standardisation : Standardisation of the columns in use
+    standardisation : Standardisation of the features that blocks have
     columns : ndarray of int or None
         The columns of X that are in use, all for None. Dense X is never copied whole.
+    basis : Basis or None
+        The features that blocks have, of the columns in use; None: themselves.
     dtype : float64 or float32
         Precision of the blocks. Sums over them are in float64.
     n_threads : int
@@ -59,11 +68,13 @@ class Rows(WeightedRows):
         standardisation: Standardisation,
         *,
         columns: Index | None = None,
+        basis: Basis | None = None,
         dtype: Any = np.float64,
         n_threads: int = 1,
         first_row: int = 0,
     ) -> None:
         self.dtype = np.dtype(dtype)
+        self.basis = basis
         self.targets = targets
         self.weight = weight
         self.standardisation = standardisation
@@ -74,7 +85,7 @@ class Rows(WeightedRows):
         self.n_rows = X.shape[0]
         self.n_features = len(standardisation.mean)
         self.n_outputs = targets.shape[1]
-        self.sparse: bool = sp.issparse(X)
+        self.sparse: bool = sp.issparse(X) and basis is None
         self.scratch = Scratch(self.dtype)
         self._blocks: dict[int, list[Block]] = {}
         self.X: Any = X
@@ -82,10 +93,11 @@ class Rows(WeightedRows):
             if columns is not None:
                 X, self.columns = X[:, columns], None
             scale = standardisation.scale
-            self.X = sp.csr_array(
+            scaled = sp.csr_array(
                 ((X.data / scale[X.indices]), X.indices, X.indptr), shape=X.shape
-            ).astype(self.dtype, copy=False)
-            self._shift = standardisation.mean / scale
+            )
+            scaled, self._shift = centred(scaled, standardisation.mean / scale)
+            self.X = scaled.astype(self.dtype, copy=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """The rows themselves: what is kept in memory can be made again."""
@@ -96,13 +108,14 @@ class Rows(WeightedRows):
     def __sizeof__(self) -> int:
         """Bytes of the rows, for whoever decides where to move them."""
         X = self.X.data if self.sparse else self.X
-        return int(X.nbytes + self.targets.nbytes + self.weight.nbytes)
+        n_bytes = np.prod(X.shape) * X.dtype.itemsize
+        return int(n_bytes + self.targets.nbytes + self.weight.nbytes)
 
     @property
     def entries_per_row(self) -> float:
         return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
 
-    def _remade(self, **changes: Any) -> Rows:
+    def _changed(self, **changes: Any) -> Rows:
         """The same rows with other arguments."""
         arguments = {
             "X": self.X,
@@ -110,27 +123,30 @@ class Rows(WeightedRows):
             "weight": self.weight,
             "standardisation": self._standardisation_of_stored,
             "columns": self.columns,
+            "basis": self.basis,
             "dtype": self.dtype,
             "n_threads": self.n_threads,
             "first_row": self.first_row,
         }
         return Rows(**{**arguments, **changes})
 
-    def take(self, rows: Index) -> Rows:
-        """A copy of some of the rows."""
-        return self._remade(
-            X=self.X[rows], targets=self.targets[rows], weight=self.weight[rows]
+    def take(self, rows: Index, weight: Array | None = None) -> Rows:
+        return self._changed(
+            X=self.X[rows],
+            targets=self.targets[rows],
+            weight=self.weight[rows] if weight is None else weight,
         )
 
     @staticmethod
     def joined(parts: list[Rows], n_threads: int) -> Rows:
         """One set of rows of parts that differ only in which rows they hold."""
-        stack = sp.vstack if parts[0].sparse else np.concatenate
-        return parts[0]._remade(
+        stack = sp.vstack if sp.issparse(parts[0].X) else np.concatenate
+        return parts[0]._changed(
             X=stack([part.X for part in parts]),
             targets=np.concatenate([part.targets for part in parts]),
             weight=np.concatenate([part.weight for part in parts]),
             n_threads=n_threads,
+            first_row=0,
         )
 
     def _by_leverage(self, at: Array) -> tuple[Index, Array]:
@@ -161,17 +177,42 @@ class Rows(WeightedRows):
 
     @cached_property
     def _in_float64(self) -> Rows:
-        return self._remade(dtype=np.float64)
+        return self._changed(dtype=np.float64)
 
     @property
     def local(self) -> Rows:
         return self
 
-    def with_features(self, kept: Index) -> Rows:
-        return self._remade(
-            standardisation=self._standardisation_of_stored.take(kept),
+    def some(self, most: int) -> Rows:
+        return self
+
+    def with_targets(self, targets: Array) -> Rows:
+        return self._changed(targets=targets)
+
+    def with_weight(self, weight: Array) -> Rows:
+        """The same rows with other weights."""
+        return self._changed(weight=weight)
+
+    def with_columns(self, kept: Index) -> Rows:
+        features = kept if self.basis is None else self.basis.columns_of(kept)
+        return self._changed(
+            standardisation=self._standardisation_of_stored.take(features),
             columns=kept if self.columns is None else self.columns[kept],
+            basis=None if self.basis is None else self.basis.take(kept),
         )
+
+    def with_basis(self, basis: Basis) -> Rows:
+        mapped = Standardisation.of(MappedRows(self, basis), self.weight)
+        mapped = as_before(mapped, basis, self.standardisation, self.basis)
+        return self.on_basis(basis, mapped)
+
+    def on_basis(self, basis: Basis, standardisation: Standardisation) -> Rows:
+        """The same rows with the columns of a basis and their standardisation."""
+        return self._changed(standardisation=standardisation, basis=basis)
+
+    def mapped_sum(self, basis: Basis, term: Term) -> Total:
+        """A sum over rows of the columns of a basis, not standardised."""
+        return column_sums(MappedRows(self, basis), self.weight, term)
 
     @property
     def _standardisation_of_stored(self) -> Standardisation:
@@ -202,9 +243,7 @@ class Rows(WeightedRows):
         return features
 
     def _standardised_block(self, rows: slice | Index) -> Array:
-        part = self.X[rows]
-        if self.columns is not None:
-            part = part[:, self.columns]
+        part = self.in_use(rows)
         features = np.empty((self.n_features + 1, part.shape[0]), dtype=self.dtype)
         # Rounded to the precision of the blocks at the end: before, a column of huge
         # numbers may not fit into it.
@@ -213,6 +252,21 @@ class Rows(WeightedRows):
         np.divide(centred, scale, out=features[:-1], casting="same_kind")
         features[-1] = 1
         return features
+
+    def in_use(self, rows: slice | Index) -> Array:
+        """Dense rows of the blocks' features, not standardised."""
+        part = self.raw(rows)
+        if self.basis is not None:
+            part = self.basis.transform(part)
+        return part
+
+    def raw(self, rows: slice | Index) -> Array:
+        """Dense rows of the columns of X in use."""
+        part = self.X[rows]
+        if self.columns is not None:
+            part = part[:, self.columns]
+        dense: Array = part.toarray() if sp.issparse(part) else part
+        return dense
 
     def whole(self) -> Block:
         """All rows as one block; for problems small enough for n x n matrices."""
@@ -236,20 +290,6 @@ class Rows(WeightedRows):
             return function(self.block(slice(start, start + size)))
 
         return sum_of_groups(term, starts, self.n_threads)
-
-    def target_mean(self, function: Callable[[Array], Array]) -> Array:
-        (total,) = self.target_total(function).rounded
-        mean: Array = total / self.total_weight
-        return mean
-
-    def target_total(self, function: Callable[[Array], Array]) -> Total:
-        """Weighted sum of a function of the targets, see `target_mean`."""
-        starts = range(0, self.n_rows, MOST_ROWS)
-        blocks = (slice(start, start + MOST_ROWS) for start in starts)
-        return Total.of(
-            (np.sum(function(self.targets[b].T) * self.weight[b], axis=1),)
-            for b in blocks
-        )
 
     def _views(self, size: int, starts: range) -> list[Block] | None:
         """The blocks of a size, made once; None where they would be copies."""
@@ -279,3 +319,30 @@ def total_weight(weight: Array) -> Total:
     """Σω of consecutive rows."""
     starts = range(0, len(weight), MOST_ROWS)
     return Total.of((weight[i : i + MOST_ROWS].sum(),) for i in starts)
+
+
+def as_before(
+    mapped: Standardisation,
+    basis: Basis,
+    before: Standardisation,
+    basis_before: Basis | None,
+) -> Standardisation:
+    """What is a feature before and after keeps its standardisation."""
+    here = slice(None) if basis_before is None else basis_before.features_themselves
+    there = basis.features_themselves
+    mapped.mean[there] = before.mean[here]
+    mapped.scale[there] = before.scale[here]
+    return mapped
+
+
+class MappedRows:
+    """The columns of a basis of rows, made where they are read."""
+
+    def __init__(self, rows: Rows, basis: Basis) -> None:
+        self._rows, self._basis = rows, basis
+        self.shape = (rows.n_rows, basis.n_columns)
+        self.dtype = rows.X.dtype
+
+    def __getitem__(self, rows: slice | Index) -> Array:
+        columns: Array = self._basis.transform(self._rows.raw(rows))
+        return columns

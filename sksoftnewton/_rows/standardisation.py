@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,15 @@ from sksoftnewton._rows.sums import Terms, Total
 
 Array = NDArray[np.float64]
 Index = NDArray[np.integer]
+Term = Callable[[Any, Array], Terms]  # of a block of X and ω there
+Sums = Callable[[Term], Total]  # over all blocks
 
 MOMENT_ROWS = 8192  # dense rows made at a time
+# Beyond these sizes squares come near to the ends of what numbers can hold.
+SMALLEST, LARGEST = 1e-100, 1e100
+FAR = 1e75  # standard deviations
+# The rounding of a constant column is scaled down by so much: no feature to learn from.
+UNSEEN = 1e8
 
 
 @dataclass(frozen=True)
@@ -33,61 +41,183 @@ class Standardisation:
         return Standardisation(self.mean[columns], self.scale[columns])
 
     @classmethod
-    def of(cls, X: Any, weight: Array) -> Standardisation:
-        """Weighted moments of a dense or CSR array, relative to the first row."""
-        total, start = weight.sum(), origin(X)
-        mean = start + deviations(X, weight, start).rounded[0] / total
-        return cls.by(mean, squares(X, weight, mean).rounded[0] / total, X.dtype)
+    def of(cls, X: Any, weight: Array, *, unseen: float = UNSEEN) -> Standardisation:
+        """Weighted moments of a dense or CSR array; constant columns get scale 1.
+
+        Constant is what varies by no more than a few units of the last digit;
+        ``unseen`` times that is the scale where it is above 1, so that rounding is no
+        feature.
+        """
+        return cls.by_sums(
+            partial(column_sums, X, weight),
+            origin(X),
+            partial(extremes, X),
+            weight.sum(),
+            X.dtype,
+            sparse=sp.issparse(X),
+            unseen=unseen,
+        )
 
     @classmethod
-    def by(cls, mean: Array, variance: Array, dtype: Any) -> Standardisation:
-        """By moments of data of a dtype; constant columns get scale 1."""
-        std = np.sqrt(np.maximum(variance, 0))
+    def by_sums(
+        cls,
+        sums: Sums,
+        start: Array,
+        limits: Callable[[], tuple[Array, Array]],
+        total: float,
+        dtype: Any,
+        *,
+        sparse: bool,
+        unseen: float = UNSEEN,
+    ) -> Standardisation:
+        """As `of`, from sums over rows, wherever they are, counted from a start.
+
+        Columns of huge or tiny numbers are taken in units of a power of two near their
+        largest magnitude, which rounds nothing.
+        """
+        moments = _sparse_moments if sparse else _moments
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            mean, std = moments(sums, start, total)
+            size = np.abs(mean) + std
+            extreme = np.flatnonzero(~((size > SMALLEST) & (size < LARGEST)))
+        if len(extreme):
+            unit = _units(limits(), extreme)
+            inside = moments(sums, start, total, extreme, unit)
+            mean[extreme], std[extreme] = (moment * unit for moment in inside)
         floating = np.dtype(dtype).kind == "f"
         eps = np.finfo(dtype if floating else np.float64).eps
-        constant = std <= 8 * eps * np.abs(mean)
-        return cls(mean, np.where(constant, 1.0, std))
+        rounding = 8 * eps * np.abs(mean)
+        constant = np.maximum(unseen * rounding, 1.0)
+        return cls(mean, np.where(std <= rounding, constant, std))
+
+    def within_reach(self, X: Any, columns: Index) -> Any:
+        """X with numbers moved to within 1e75 deviations of the mean of their column.
+
+        No model can tell such rows apart, and their squares are finite.
+        """
+        lower, upper = np.full((2, X.shape[1]), [[-np.inf], [np.inf]])
+        lower[columns] = self.mean - FAR * self.scale
+        upper[columns] = self.mean + FAR * self.scale
+        lowest, highest = extremes(X)
+        if (lowest >= lower).all() and (highest <= upper).all():
+            return X
+        if not sp.issparse(X):
+            return np.clip(X, lower, upper)
+        X = X.astype(np.float64)
+        X.data = np.clip(X.data, lower[X.indices], upper[X.indices])
+        return X
+
+
+def extremes(X: Any) -> tuple[Array, Array]:
+    """Least and largest number of each column, absent ones of CSR data included."""
+    if sp.issparse(X):
+        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+    parts = [(X[b].min(axis=0), X[b].max(axis=0)) for b in _blocks(X)]
+    lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
+    return lowest.min(axis=0), highest.max(axis=0)
+
+
+def _blocks(X: Any) -> Iterator[slice]:
+    for start in range(0, X.shape[0], MOMENT_ROWS):
+        yield slice(start, start + MOMENT_ROWS)
 
 
 def origin(X: Any) -> Array:
     """Where sums are counted from so that a large mean costs no accuracy, (d,)."""
     if sp.issparse(X):
         return np.zeros(X.shape[1])
-    first: Array = X[0].astype(np.float64)
+    first: Array = X[0:1][0].astype(np.float64)
     return first
 
 
-def deviations(X: Any, weight: Array, start: Array) -> Total:
-    """Σ ω (x − start) of the columns; start is 0 for CSR."""
-
-    def term(x: Any, w: Array) -> Terms:
-        if sp.issparse(x):
-            return (x.T @ w,)
-        return (np.sum(w[:, None] * (x - start), axis=0),)
-
-    return _by_blocks(term, X, weight)
+def column_sums(X: Any, weight: Array, term: Term) -> Total:
+    """The sum over blocks of rows of what a function makes of X and ω there."""
+    return Total.of(term(X[rows], weight[rows]) for rows in _blocks(X))
 
 
-def squares(X: Any, weight: Array, mean: Array) -> Total:
-    """Σ ω (x − mean)² of the columns."""
+def _units(limits: tuple[Array, Array], columns: Index) -> Array:
+    """Powers of two near the largest magnitudes; 1 for columns of zeros."""
+    lowest, highest = limits
+    largest = np.maximum(-lowest, highest)[columns].astype(np.float64)
+    exponent = np.clip(np.frexp(largest)[1], -1000, 1000)
+    return np.where(largest > 0, np.ldexp(1.0, exponent), 1.0)
 
-    def term(x: Any, w: Array) -> Terms:
-        if not sp.issparse(x):
-            return (np.sum(w[:, None] * (x - mean) ** 2, axis=0),)
-        deviation = x.astype(np.float64)
-        deviation.data -= mean[deviation.indices]
-        stored = sp.csr_array(
-            (np.ones_like(deviation.data), deviation.indices, deviation.indptr),
-            shape=x.shape,
-        )
-        absent = w.sum() - stored.T @ w
+
+def _moments(
+    sums: Sums,
+    start: Array,
+    total: float,
+    columns: Index | None = None,
+    unit: Array | float = 1.0,
+) -> tuple[Array, Array]:
+    """Weighted means and standard deviations of some columns, in the given units.
+
+    Two passes over blocks of rows, relative to a start, so that a large mean costs no
+    accuracy.
+    """
+    origin = start if columns is None else start[columns] / unit
+    (deviations,) = sums(partial(_powers, 1, origin, columns, unit)).rounded
+    mean = origin + deviations / total
+    (squares,) = sums(partial(_powers, 2, mean, columns, unit)).rounded
+    return mean, np.sqrt(squares / total)
+
+
+def _powers(
+    power: int, start: Array, columns: Index | None, unit: Array | float, x: Any, w: Any
+) -> Terms:
+    """Σ ω (x − start)ᵖ of dense rows."""
+    x = x if columns is None else x[:, columns] / unit
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        deviation = x - start
+        return (w @ (deviation if power == 1 else deviation**2),)
+
+
+def _sparse_moments(
+    sums: Sums,
+    start: Array,
+    total: float,
+    columns: Index | None = None,
+    unit: Array | float = 1.0,
+) -> tuple[Array, Array]:
+    """As `_moments`; what is not stored deviates from the mean by the mean itself."""
+    some = partial(partial, _sparse_powers, columns, unit)
+    of_x, of_stored, n_absent = sums(some(_stored)).rounded
+    absent = total - of_stored
+    absent[n_absent == 0] = 0  # rounding must not meet the mean
+    mean = of_x / total
+    (deviations,) = sums(some(partial(_deviations, mean, None))).rounded
+    correction = (deviations - absent * mean) / total
+    (squares,) = sums(some(partial(_deviations, mean, correction))).rounded
+    mean = mean + correction
+    return mean, np.sqrt((squares + absent * mean**2) / total)
+
+
+def _sparse_powers(
+    columns: Index | None,
+    unit: Array | float,
+    function: Callable[[Any, Array], Terms],
+    x: Any,
+    w: Array,
+) -> Terms:
+    """What a function makes of some columns of CSR rows in the given units."""
+    if columns is not None:
+        x = x[:, columns]
+        x.data = x.data / np.asarray(unit)[x.indices]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return function(x, w)
+
+
+def _stored(x: Any, w: Array) -> Terms:
+    """Σ ω x, the weight of the rows with an entry, and the number of others."""
+    stored = sp.csr_array((np.ones(x.nnz), x.indices, x.indptr), shape=x.shape)
+    return x.T @ w, stored.T @ w, x.shape[0] - stored.sum(axis=0)
+
+
+def _deviations(mean: Array, correction: Array | None, x: Any, w: Array) -> Terms:
+    """Σ ω (x − mean) of what is stored, or Σ ω (x − mean − correction)²."""
+    deviation = x.astype(np.float64)
+    deviation.data -= mean[deviation.indices]
+    if correction is not None:
+        deviation.data -= correction[deviation.indices]
         deviation.data **= 2
-        return (deviation.T @ w + absent * mean**2,)
-
-    return _by_blocks(term, X, weight)
-
-
-def _by_blocks(term: Callable[[Any, Array], Terms], X: Any, weight: Array) -> Total:
-    starts = range(0, X.shape[0], MOMENT_ROWS)
-    blocks = (slice(start, start + MOMENT_ROWS) for start in starts)
-    return Total.of(term(X[rows], weight[rows]) for rows in blocks)
+    return (deviation.T @ w,)

@@ -5,20 +5,69 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from threading import Lock
+from typing import Any
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 
 @lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
+    """The BLAS libraries that count threads for the process, and for each thread."""
+    blas = ThreadpoolController().select(user_api="blas")
+    own = blas.select(threading_layer="openmp")
+    paths = {library.filepath for library in blas.lib_controllers}
+    paths -= {library.filepath for library in own.lib_controllers}
+    return blas.select(filepath=list(paths)), own
+
+
+class _SharedLimit:
+    """The limit of the process: the first to enter sets it, the last to leave ends it.
+
+    If each of two overlapping fits put back what it found, the later one would put
+    back the limit of the earlier one, for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._limit: Any = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limit = _libraries()[0].limit(limits=1)
+            self._n_inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                _release()
+                self._limit.restore_original_limits()
+                _release()
+
+
+def _release() -> None:
+    """Let any thread change the limit: since 3.8 it is up to the one that set it."""
+    clear = getattr(OpenBLASController, "clear_controlling_thread", None)
+    if clear is not None:
+        clear(force=True)
+
+
+_limit = _SharedLimit()
 
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """One BLAS thread: on small matrices more cost time, and 100 ms on a busy core.
 
-    Parallel work comes from the blocks of rows instead.
+    Parallel work comes from the blocks of rows instead. Contexts may overlap in
+    several threads: the limit holds until the last of them ends.
     """
-    with _blas().limit(limits=1):
-        yield
+    _limit.enter()
+    try:
+        with _libraries()[1].limit(limits=1):
+            yield
+    finally:
+        _limit.leave()

@@ -34,7 +34,8 @@ def damped_step(
         trial = Point.at(objective, point.theta + step.direction)
         n_trials += 1
         if predicted > resolution:
-            ratio = (point.value - trial.value) / step.predicted
+            decrease = point.value - trial.value
+            ratio = decrease / step.predicted if step.predicted > 0 else 0.0
         else:
             shrinks = trial.value <= point.value + resolution and _shrinks(
                 trial, step, system, trial_damping

@@ -36,6 +36,7 @@ SUFFICIENT = 1e-4  # share of the slope's decrease that is accepted
 LEAST_DAMPING, LARGEST_DAMPING = 1e-6, 1e8
 # Least cosine between a step and the change of the gradient along it.
 LEAST_COSINE = 1e-10
+LEAST_PRODUCT = 1e-300  # their product is divided by
 
 
 class Metric:
@@ -204,7 +205,7 @@ class QuasiNewton:
         change = search.point.gradient - search.start.gradient
         product = float(step @ change)
         sizes = float(np.linalg.norm(step) * np.linalg.norm(change))
-        if product > LEAST_COSINE * sizes:
+        if product > max(LEAST_COSINE * sizes, LEAST_PRODUCT):
             self._pairs.append((step, change, 1 / product))
 
 

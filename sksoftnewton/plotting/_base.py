@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 # Okabe and Ito's palette without its yellow, which is too pale for lines on white.
@@ -22,8 +21,8 @@ class Display:
     """A picture of a fitted model.
 
     A subclass takes what it shows in its constructor, makes it from a model in
-    ``from_estimator``, and draws it in `_draw`. One with several panels has them
-    stacked, sharing their x, and gives the height of a new figure in inches.
+    ``from_estimator``, and draws it in `_draw`. One with several panels says how they
+    are arranged; panels in one column share their x.
 
     Attributes
     ----------
@@ -34,8 +33,8 @@ class Display:
     ax_: Any
     figure_: Figure | SubFigure
 
-    _n_panels: ClassVar[int] = 1
-    _height: ClassVar[float]
+    _panels: ClassVar[tuple[int, int]] = (1, 1)  # rows and columns
+    _size: ClassVar[tuple[float, float]] = (6.4, 4.8)  # of a new figure, in inches
 
     def plot(self, ax: Any = None) -> Self:
         """Draw.
@@ -57,12 +56,11 @@ class Display:
             For another number of axes than there are panels.
         """
         check_matplotlib(self)
-        if self._n_panels == 1:
-            self.ax_ = one_axes(ax)
-            self.figure_ = self.ax_.figure
+        if ax is None:
+            self.ax_ = new_axes(self._panels, self._size)
         else:
-            self.ax_ = stacked_axes(ax, self._n_panels, self._height)
-            self.figure_ = self.ax_[0].figure
+            self.ax_ = check_axes(ax, self._panels)
+        self.figure_ = np.ravel(self.ax_)[0].figure
         self._draw()
         return self
 
@@ -81,27 +79,26 @@ def check_matplotlib(display: Any) -> None:
         ) from error
 
 
-def one_axes(ax: Axes | None) -> Axes:
-    """The axes to draw in, new ones if none are given."""
-    if ax is not None:
-        return ax
+def new_axes(panels: tuple[int, int], size: tuple[float, float]) -> Any:
+    """Axes of a new figure; an array of them where there are several panels."""
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    rows, columns = panels
+    return plt.subplots(
+        rows, columns, sharex=columns == 1, figsize=size, layout="constrained"
+    )[1]
 
 
-def stacked_axes(ax: Any, n: int, height: float) -> Any:
-    """An array of n axes that share their x, new ones if none are given."""
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        return plt.subplots(
-            n, sharex=True, figsize=(6.4, height), layout="constrained"
-        )[1]
+def check_axes(ax: Any, panels: tuple[int, int]) -> Any:
+    """The axes given, an array where there are several panels."""
+    n = panels[0] * panels[1]
+    if n == 1:
+        return ax
     axes = np.atleast_1d(np.asarray(ax, dtype=object))
     if axes.shape != (n,):
+        call = f"{n}, sharex=True" if panels[1] == 1 else f"1, {n}"
         raise ValueError(
             f"ax has to be a sequence of {n} axes, one for each panel, such as "
-            f"plt.subplots({n}, sharex=True)[1]; its shape is {np.shape(ax)}."
+            f"plt.subplots({call})[1]; its shape is {np.shape(ax)}."
         )
     return axes

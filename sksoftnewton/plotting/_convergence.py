@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sksoftnewton.plotting._base import BLUE, GREEN, VERMILLION, Display
-from sksoftnewton.plotting._data import Array, Flags, check_model
+from sksoftnewton.plotting._data import Array, Fitted, Flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,8 +67,8 @@ class ConvergenceDisplay(Display):
     >>> display = ConvergenceDisplay.from_estimator(model)
     """
 
-    _n_panels = 3
-    _height = 6.4
+    _panels = (3, 1)
+    _size = (6.4, 6.4)
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class ConvergenceDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor
+        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
         x : {"iteration", "passes", "time"}, default="iteration"
             The horizontal axis. Passes count all work, in units of one value and
             gradient over all rows.
@@ -104,7 +104,7 @@ class ConvergenceDisplay(Display):
         """
         if x not in X_LABELS:
             raise ValueError(f"x={x!r} is not one of {', '.join(X_LABELS)}.")
-        model = check_model(estimator, cls)
+        model = Fitted(estimator, cls).model
         history = model.history_
         # A fit that was stopped has seen samples only, but is judged on all rows.
         n_samples = max(history["n_rows"].max(), model.width_path_["n_rows"].max())

@@ -1,121 +1,235 @@
-"""What displays check about a model and data, and the grids that they draw over."""
+"""What displays take: a model with the steps in front of it, and the user's columns."""
 
 from __future__ import annotations
 
-from copy import copy
+from collections import Counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted, validate_data
+from scipy.sparse import issparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_is_fitted
 
+from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-def check_model(estimator: Any, display: type) -> TwoLayerSoftmaxRegressor:
-    """The estimator, if it is a fitted model of ours."""
-    if not isinstance(estimator, TwoLayerSoftmaxRegressor):
-        raise TypeError(
-            f"{display.__name__} needs a fitted TwoLayerSoftmaxRegressor; got "
-            f"{type(estimator).__name__}. Of a pipeline pass its last step, "
-            "pipeline[-1], with data that pipeline[:-1] has transformed; of a search "
-            "its best_estimator_."
-        )
-    check_is_fitted(estimator)
-    return estimator
+class Fitted:
+    """A fitted model of ours, as the last step of a pipeline or alone.
 
+    Parameters
+    ----------
+    estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search for one
+    display : type
+        For the error message.
 
-def check_output(model: TwoLayerSoftmaxRegressor, output: Any) -> int:
-    """The index of the output to show."""
-    n_outputs = len(model.output_coef_)
-    if output is None and n_outputs == 1:
-        return 0
-    if output is None:
-        raise ValueError(
-            f"The model has {n_outputs} outputs: choose one with output=0 to "
-            f"{n_outputs - 1}."
-        )
-    if not isinstance(output, (int, np.integer)) or not 0 <= output < n_outputs:
-        raise ValueError(
-            f"output={output!r} is not an integer from 0 to {n_outputs - 1}."
-        )
-    return int(output)
+    Attributes
+    ----------
+    model : TwoLayerSoftmaxRegressor
+    names : list of str or None, of the columns that the first step was fitted to
+    """
 
-
-def feature_index(model: TwoLayerSoftmaxRegressor, feature: Any) -> int:
-    """The column of a feature that is given by its index or name."""
-    names = getattr(model, "feature_names_in_", None)
-    if isinstance(feature, str):
-        if names is None:
-            raise ValueError(
-                f"feature {feature!r} is a name, but the model was fitted to data "
-                "without names: give its index."
+    def __init__(self, estimator: Any, display: type) -> None:
+        estimator = getattr(estimator, "best_estimator_", estimator)
+        is_pipeline = isinstance(estimator, Pipeline)
+        self._steps = estimator[:-1] if is_pipeline and len(estimator) > 1 else None
+        model = estimator[-1] if is_pipeline else estimator
+        if not isinstance(model, TwoLayerSoftmaxRegressor):
+            kind = f"{type(estimator).__name__} of " if is_pipeline else ""
+            raise TypeError(
+                f"{display.__name__} needs a fitted TwoLayerSoftmaxRegressor, a "
+                "pipeline that ends in one, or a search for one of these; got "
+                f"{kind}{type(model).__name__}."
             )
-        if feature not in names:
+        check_is_fitted(model)
+        self.model = model
+        names = getattr(estimator, "feature_names_in_", None)
+        self.names = None if names is None else [str(name) for name in names]
+
+    def features(self, rows: Any) -> Any:
+        """What the model sees of rows of the user's columns."""
+        return rows if self._steps is None else self._steps.transform(rows)
+
+    def mean_and_std(self, rows: Any, output: int) -> tuple[Array, Array]:
+        """Prediction and standard deviation of one output, in float64."""
+        predicted = self.model.predict(self.features(rows), return_std=True)
+        mean, std = (
+            np.asarray(values if values.ndim == 1 else values[:, output], np.float64)
+            for values in predicted
+        )
+        return mean, std
+
+    def interval(self, rows: Any, output: int, level: float) -> tuple[Array, Array]:
+        """Ends of the interval of one output, in float64."""
+        ends = self.model.predict_interval(self.features(rows), level)
+        ends = ends if ends.ndim == 2 else ends[:, output]
+        lower, upper = np.asarray(ends, np.float64).T
+        return lower, upper
+
+    def unit_values(self, output: int) -> Array:
+        """What is predicted where one unit has all the membership, (n_units,)."""
+        h = get_activation(self.model.output_activation)
+        values: Array = h.value(np.asarray(self.model.output_coef_[output]))
+        if self.model.target_transform_ == "log":
+            values = np.exp(values) * self.model.smearing_[output]
+        return values
+
+    def check_output(self, output: Any) -> int:
+        """The index of the output to show."""
+        n_outputs = len(self.model.output_coef_)
+        if output is None and n_outputs == 1:
+            return 0
+        if output is None:
             raise ValueError(
-                f"feature {feature!r} is not among those of the model: "
-                f"{', '.join(names)}."
+                f"The model has {n_outputs} outputs: choose one with output=0 to "
+                f"{n_outputs - 1}."
             )
-        return int(np.flatnonzero(names == feature)[0])
-    if (
-        not isinstance(feature, (int, np.integer))
-        or not 0 <= feature < model.n_features_in_
-    ):
-        raise ValueError(
-            f"feature {feature!r} is neither a name nor an integer from 0 to "
-            f"{model.n_features_in_ - 1}."
-        )
-    return int(feature)
+        if not isinstance(output, (int, np.integer)) or not 0 <= output < n_outputs:
+            raise ValueError(
+                f"output={output!r} is not an integer from 0 to {n_outputs - 1}."
+            )
+        return int(output)
+
+    def targets(self, X: Any, y: Any, output: int) -> Array:
+        """The targets of one output."""
+        check_consistent_length(X, y)
+        targets = np.asarray(y, dtype=np.float64)
+        columns = targets.reshape(len(targets), -1)
+        n_outputs = len(self.model.output_coef_)
+        if columns.shape[1] != n_outputs:
+            raise ValueError(
+                f"y has shape {targets.shape}; the model has {n_outputs} output"
+                f"{'s' if n_outputs > 1 else ''}."
+            )
+        return columns[:, output]
 
 
-def feature_name(model: TwoLayerSoftmaxRegressor, index: int) -> str:
-    names = getattr(model, "feature_names_in_", None)
-    return f"feature {index}" if names is None else str(names[index])
+class Columns:
+    """The columns of X as the user passed them: numbers, or values of other kinds.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_samples, n_features)
+    names : list of str or None
+        Names of the columns if X has none.
+    """
+
+    def __init__(self, X: Any, names: list[str] | None) -> None:
+        if issparse(X):
+            raise TypeError(
+                "Sparse data have no ranges to draw over: pass a frame or "
+                "a dense array."
+            )
+        self._is_frame = hasattr(X, "columns")
+        self._X: Any = X if self._is_frame else np.asarray(X)
+        self.names = [str(name) for name in X.columns] if self._is_frame else names
+        self.n = self._X.shape[1]
+
+    def index(self, feature: Any) -> int:
+        """The position of a feature that is given by its index or name."""
+        if isinstance(feature, str):
+            if self.names is None:
+                raise ValueError(
+                    f"feature {feature!r} is a name, but the data are without names: "
+                    "give its index."
+                )
+            if feature not in self.names:
+                raise ValueError(
+                    f"feature {feature!r} is not among those of the data: "
+                    f"{', '.join(self.names)}."
+                )
+            return self.names.index(feature)
+        if not isinstance(feature, (int, np.integer)) or not 0 <= feature < self.n:
+            raise ValueError(
+                f"feature {feature!r} is neither a name nor an integer from 0 to "
+                f"{self.n - 1}."
+            )
+        return int(feature)
+
+    def name(self, index: int) -> str:
+        return f"feature {index}" if self.names is None else self.names[index]
+
+    def numbers(self, index: int) -> Array:
+        """A column of numbers; an error if it is none."""
+        values = _as_numbers(self._column(index))
+        if values is None:
+            raise ValueError(
+                f"{self.name(index)!r} is not numeric: there is no range to draw over."
+            )
+        return values
+
+    def grid(self, index: int, resolution: Any) -> Array:
+        """Values from the least to the largest of a column."""
+        if not isinstance(resolution, (int, np.integer)) or resolution < 2:
+            raise ValueError(
+                f"grid_resolution={resolution!r} is not an integer above 1."
+            )
+        values = self.numbers(index)
+        low, high = np.nanmin(values), np.nanmax(values)
+        if low == high:
+            raise ValueError(
+                f"{self.name(index)!r} has the one value {low:g} in X: "
+                "there is no range to draw over."
+            )
+        return np.linspace(low, high, resolution)
+
+    def rows(self, values: dict[int, Array]) -> Any:
+        """Rows like those of X with the given values in some columns.
+
+        The others are held at their medians, or at what is most frequent.
+        """
+        n_rows = len(next(iter(values.values())))
+        columns = [
+            values[i] if i in values else np.full(n_rows, _typical(self._column(i)))
+            for i in range(self.n)
+        ]
+        if not self._is_frame:
+            return np.column_stack(columns)
+        frame = type(self._X)(dict(zip(self._X.columns, columns, strict=True)))
+        for name in self._X.columns:  # pandas makes text of categories
+            if str(self._X[name].dtype) == "category":
+                frame[name] = frame[name].astype(self._X[name].dtype)
+        return frame
+
+    def others(self, n_shown: int) -> str:
+        """What an axis label has to say of the columns that are not shown."""
+        if self.n == n_shown:
+            return ""
+        noun = "other features" if self.n - n_shown > 1 else "other feature"
+        numeric = all(_as_numbers(self._column(i)) is not None for i in range(self.n))
+        place = "median" if numeric else "median or most frequent value"
+        return f" ({noun} at the {place})"
+
+    def _column(self, index: int) -> Any:
+        if self._is_frame:
+            return self._X[self._X.columns[index]]
+        return self._X[:, index]
 
 
-def check_dense(model: TwoLayerSoftmaxRegressor, X: Any) -> Array:
-    """X as an array; scikit-learn's errors if it does not fit the model."""
-    dense: Array = validate_data(model, X, reset=False, dtype=np.float64)
-    return dense
+def _as_numbers(column: Any) -> Array | None:
+    """A column as floats, or None if it has values of another kind."""
+    if str(getattr(column, "dtype", "")).lower().startswith(("bool", "cat", "str")):
+        return None
+    values = np.asarray(column)
+    if values.dtype.kind in "OUS" and any(isinstance(v, str) for v in values):
+        return None
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
-def grid_over(
-    model: TwoLayerSoftmaxRegressor, X: Array, index: int, resolution: Any
-) -> Array:
-    """Values of a feature from its least to its largest in X."""
-    if not isinstance(resolution, (int, np.integer)) or resolution < 2:
-        raise ValueError(f"grid_resolution={resolution!r} is not an integer above 1.")
-    low, high = X[:, index].min(), X[:, index].max()
-    if low == high:
-        raise ValueError(
-            f"{feature_name(model, index)!r} has the one value {low:g} in X: "
-            "there is no range to draw over."
-        )
-    return np.linspace(low, high, resolution)
-
-
-def at_median(X: Array, values: dict[int, Array]) -> Array:
-    """Rows with the given values in some columns, and X's medians in the others."""
-    n_rows = len(next(iter(values.values())))
-    rows = np.tile(np.median(X, axis=0), (n_rows, 1))
-    for index, column in values.items():
-        rows[:, index] = column
-    return rows
-
-
-def nameless(model: TwoLayerSoftmaxRegressor) -> TwoLayerSoftmaxRegressor:
-    """The model for plain arrays, such as a grid, which have no feature names."""
-    model = copy(model)
-    model.__dict__.pop("feature_names_in_", None)
-    return model
-
-
-def others_at_median(model: TwoLayerSoftmaxRegressor, n_shown: int) -> str:
-    """What an axis label has to say of the features that are not shown."""
-    n_others = model.n_features_in_ - n_shown
-    if n_others == 0:
-        return ""
-    return f" ({'other features' if n_others > 1 else 'other feature'} at the median)"
+def _typical(column: Any) -> Any:
+    numbers = _as_numbers(column)
+    if numbers is not None:
+        return np.nanmedian(numbers)
+    # None and NaN are missing; those of pandas and polars go by their own methods.
+    drop = getattr(column, "dropna", getattr(column, "drop_nulls", None))
+    values = np.asarray(column if drop is None else drop())
+    present = [v for v in values if not (v is None or isinstance(v, float))]
+    return Counter(present).most_common(1)[0][0]

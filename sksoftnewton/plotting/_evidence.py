@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._inference.candidates import DECISIVE
 from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
-from sksoftnewton.plotting._data import Array, Flags, check_model
+from sksoftnewton.plotting._data import Array, Fitted, Flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,6 +47,8 @@ class EvidenceDisplay(Display):
     effective_dof_ : list of matplotlib Line2D
         The same in the lower panel.
     chosen_ : list of matplotlib Line2D, one mark in each panel
+    text_ : matplotlib Text or None
+        Says that nothing was chosen, where only one network was tried.
     ax_ : ndarray of two matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -64,8 +66,8 @@ class EvidenceDisplay(Display):
     effective_dof_: list[Any]
     chosen_: list[Any]
 
-    _n_panels = 2
-    _height = 6.0
+    _panels = (2, 1)
+    _size = (6.4, 6.0)
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class EvidenceDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor
+        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
         ax : sequence of two matplotlib Axes, default=None
             None: a new figure.
 
@@ -95,11 +97,13 @@ class EvidenceDisplay(Display):
         -------
         display : EvidenceDisplay
         """
-        model = check_model(estimator, cls)
+        model = Fitted(estimator, cls).model
         path = model.width_path_
         score = path["log_evidence"] + path["log_prior"]
         is_kept = path["kept"] & (path["n_hidden"] == model.n_hidden_)
         is_kept &= path["n_features"] == np.sum(model.support_)
+        is_kept &= path["n_columns"] == _columns_in_use(model)
+        is_kept &= path["target_transform"] == model.target_transform_
         if not np.isfinite(score[is_kept]).any():
             raise ValueError(
                 "The model has no evidence to show: that needs a positive alpha, and "
@@ -118,6 +122,7 @@ class EvidenceDisplay(Display):
         self._plot_n_params(self.ax_[1])
         self._mark_chosen()
         self._label()
+        self._say_nothing_was_chosen()
 
     # -- parts of the picture ------------------------------------------------------
 
@@ -145,19 +150,31 @@ class EvidenceDisplay(Display):
 
     def _plot_kept(self) -> None:
         self.kept_, self.effective_dof_ = [], []
-        n_chosen = self.path["n_features"][self.chosen]
-        styles = {int(self.path["n_features"].max()): (GREEN, "--s")}
-        styles[int(n_chosen)] = (BLUE, "-o")
-        for n_features, (color, style) in styles.items():
-            best = self._best_of_each_width(self.path["n_features"] == n_features)
+        n_features, n_columns = self.path["n_features"], self.path["n_columns"]
+        scale = self.path["target_transform"]
+        plain = int(np.argmax(n_columns == n_features.max()))
+        styles = {self.chosen: (BLUE, "-o")}
+        if n_columns[plain] != n_columns[self.chosen]:
+            styles = {plain: (GREEN, "--s"), **styles}
+        for i, (color, style) in styles.items():
+            among = (n_columns == n_columns[i]) & (n_features == n_features[i])
+            best = self._best_of_each_width(among & (scale == scale[self.chosen]))
             width = self.path["n_hidden"][best]
-            label = f"best with {_features(n_features)}"
+            label = f"best with {self._described(i)}"
             for lines, panel, y in (
                 (self.kept_, self.ax_[0], self.difference),
                 (self.effective_dof_, self.ax_[1], self.path["effective_dof"]),
             ):
                 (line,) = panel.plot(width, y[best], style, color=color, label=label)
                 lines.append(line)
+
+    def _described(self, candidate: int) -> str:
+        """What a candidate sees: features, and columns where these are more."""
+        n, columns = (
+            self.path[name][candidate] for name in ("n_features", "n_columns")
+        )
+        features = f"{n} features" if n > 1 else "1 feature"
+        return features if columns == n else f"{columns} columns of {features}"
 
     def _best_of_each_width(self, among: Flags) -> NDArray[np.intp]:
         among = among & (self.path["kept"] > 0) & np.isfinite(self.difference)
@@ -170,14 +187,14 @@ class EvidenceDisplay(Display):
 
     def _plot_n_params(self, panel: Axes) -> None:
         width = np.unique(self.path["n_hidden"])
-        n_features = self.path["n_features"][self.chosen]
-        n_params = width * (n_features + 1 + self.n_outputs)
+        n_columns = self.path["n_columns"][self.chosen]
+        n_params = width * (n_columns + 1 + self.n_outputs)
         (self.n_params_,) = panel.plot(
             width,
             n_params,
             ":",
             color=GREY,
-            label=f"all parameters with {_features(n_features)}",
+            label=f"all parameters with {self._described(self.chosen)}",
         )
 
     def _mark_chosen(self) -> None:
@@ -194,9 +211,33 @@ class EvidenceDisplay(Display):
                 markerfacecolor="none",
                 markeredgewidth=2,
                 color=VERMILLION,
-                label="chosen",
+                label="chosen" if self._has_alternatives() else "the only one",
             )
             self.chosen_.append(mark)
+
+    def _has_alternatives(self) -> bool:
+        return len(self.path["n_hidden"]) > 1
+
+    def _say_nothing_was_chosen(self) -> None:
+        self.text_ = None
+        if not self._has_alternatives():
+            self.text_ = self.ax_[0].text(
+                0.03,
+                0.95,
+                "nothing was chosen:\nno other network was tried",
+                transform=self.ax_[0].transAxes,
+                va="top",
+            )
+
+    def _legends(self) -> None:
+        """What was chosen comes first, what it is compared with after it."""
+        upper, lower = self.ax_
+        handles = [self.chosen_[0], *self.kept_[::-1], self.candidates_, self.rejected_]
+        if not self._has_alternatives():
+            handles = handles[:1]
+        upper.legend(handles=[h for h in handles if h is not None], fontsize="small")
+        handles = [self.chosen_[1], *self.effective_dof_[::-1], self.n_params_]
+        lower.legend(handles=handles, fontsize="small")
 
     def _label(self) -> None:
         from matplotlib.ticker import NullLocator, StrMethodFormatter
@@ -219,12 +260,13 @@ class EvidenceDisplay(Display):
             panel.xaxis.set_minor_locator(NullLocator())
             panel.margins(x=0.08)
             panel.grid(alpha=0.3)
-            panel.legend(fontsize="small")
+        self._legends()
         lower.set_xlabel("width (hidden units)")
 
 
-def _features(n: int) -> str:
-    return f"{n} features" if n > 1 else "1 feature"
+def _columns_in_use(model: Any) -> int:
+    """Number of columns of the features in use."""
+    return int(np.sum(model.support_[model.basis_.feature_of]))
 
 
 def _log_ticks(difference: Array) -> list[float]:

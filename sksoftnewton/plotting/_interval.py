@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy.stats import norm
-from sklearn.utils import check_consistent_length
-
-from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 from sksoftnewton.plotting._base import BLUE, Display
-from sksoftnewton.plotting._data import (
-    Array,
-    at_median,
-    check_dense,
-    check_model,
-    check_output,
-    feature_index,
-    feature_name,
-    grid_over,
-    nameless,
-    others_at_median,
-)
+from sksoftnewton.plotting._data import Array, Columns, Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,9 +14,10 @@ if TYPE_CHECKING:
 class PredictionIntervalDisplay(Display):
     """Prediction with an interval for new observations, along one feature.
 
-    The other features are held at their medians. Data are drawn as they are, so
-    with several features they differ from the curve in the other features as well:
-    how many of them lie within the band says nothing of its coverage then.
+    The other features are held at their medians, or at the most frequent value. Data
+    are drawn as they are, so with several features they differ from the curve in the
+    other features as well: how many of them lie within the band says nothing of its
+    coverage then. That is in `DiagnosticsDisplay`.
 
     Parameters
     ----------
@@ -104,9 +89,10 @@ class PredictionIntervalDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor
-        X : array-like of shape (n_samples, n_features)
-            Gives the range of the feature and the medians of the others.
+        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+        X : array-like or frame of shape (n_samples, n_features)
+            Gives the range of the feature and the medians of the others. Of a
+            pipeline, the columns that go into its first step.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets, drawn as points.
         feature : int or str, default=0
@@ -114,7 +100,7 @@ class PredictionIntervalDisplay(Display):
         output : int, default=None
             Which of several outputs is shown; not needed for one.
         level : float, default=0.95
-            Probability of the interval, whose ends are normal quantiles.
+            Probability of the interval.
         grid_resolution : int, default=200
         ax : matplotlib Axes, default=None
             None: a new figure.
@@ -123,25 +109,28 @@ class PredictionIntervalDisplay(Display):
         -------
         display : PredictionIntervalDisplay
         """
-        model = check_model(estimator, cls)
+        fitted = Fitted(estimator, cls)
         if not 0 < level < 1:
             raise ValueError(f"level={level!r} is not between 0 and 1.")
-        output = check_output(model, output)
-        index = feature_index(model, feature)
-        dense = check_dense(model, X)
-        grid = grid_over(model, dense, index, grid_resolution)
-        rows = at_median(dense, {index: grid})
-        mean, half = _interval(nameless(model), rows, output, level)
-        data = None if y is None else (dense[:, index], _targets(model, X, y, output))
-        others = "" if model.n_features_in_ == 1 else " (other features as observed)"
+        output = fitted.check_output(output)
+        columns = Columns(X, fitted.names)
+        index = columns.index(feature)
+        grid = columns.grid(index, grid_resolution)
+        rows = columns.rows({index: grid})
+        mean, _ = fitted.mean_and_std(rows, output)
+        lower, upper = fitted.interval(rows, output, level)
+        data = None
+        if y is not None:
+            data = (columns.numbers(index), fitted.targets(X, y, output))
+        others = "" if columns.n == 1 else " (other features as observed)"
         display = cls(
             grid=grid,
             prediction=mean,
-            lower=mean - half,
-            upper=mean + half,
+            lower=lower,
+            upper=upper,
             level=level,
             data=data,
-            xlabel=feature_name(model, index) + others_at_median(model, 1),
+            xlabel=columns.name(index) + columns.others(1),
             data_label="data" + others,
         )
         return display.plot(ax=ax)
@@ -169,31 +158,8 @@ class PredictionIntervalDisplay(Display):
         for end in (self.lower, self.upper):
             self.ax_.plot(self.grid, end, "--", color=BLUE, lw=0.8)
         self.ax_.set(xlabel=self.xlabel, ylabel="target")
-        for handle in self.ax_.legend().legend_handles:
+        handles = [self.line_, self.band_, self.points_]
+        legend = self.ax_.legend(handles=[h for h in handles if h is not None])
+        for handle in legend.legend_handles:
             if handle is not None and handle.get_label() == self.data_label:
                 handle.set_alpha(0.6)
-
-
-def _interval(
-    model: TwoLayerSoftmaxRegressor, rows: Array, output: int, level: float
-) -> tuple[Array, Array]:
-    """The shown output's prediction, and half the width of its interval."""
-    mean, std = (
-        values if values.ndim == 1 else values[:, output]
-        for values in model.predict(rows, return_std=True)
-    )
-    return mean, norm.ppf((1 + level) / 2) * std
-
-
-def _targets(model: TwoLayerSoftmaxRegressor, X: Any, y: Any, output: int) -> Array:
-    """The shown output's targets."""
-    check_consistent_length(X, y)
-    targets = np.asarray(y, dtype=np.float64)
-    columns = targets.reshape(len(targets), -1)
-    n_outputs = len(model.output_coef_)
-    if columns.shape[1] != n_outputs:
-        raise ValueError(
-            f"y has shape {targets.shape}; the model has {n_outputs} output"
-            f"{'s' if n_outputs > 1 else ''}."
-        )
-    return columns[:, output]

@@ -8,21 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._activations import get_activation
 from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display
-from sksoftnewton.plotting._data import (
-    Array,
-    Flags,
-    at_median,
-    check_dense,
-    check_model,
-    check_output,
-    feature_index,
-    feature_name,
-    grid_over,
-    nameless,
-    others_at_median,
-)
+from sksoftnewton.plotting._data import Array, Columns, Fitted, Flags
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +29,7 @@ class MembershipDisplay(Display):
     has the colour of the unit with the largest membership, the stronger the larger
     it is, and numbers say which unit it is. The legend gives each unit's value: what
     is predicted where its membership is one. Other features are held at their
-    medians.
+    medians, or at the most frequent value.
 
     Parameters
     ----------
@@ -112,9 +99,10 @@ class MembershipDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor
-        X : array-like of shape (n_samples, n_features)
-            Gives the ranges of the features and the medians of the others.
+        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+        X : array-like or frame of shape (n_samples, n_features)
+            Gives the ranges of the features and the medians of the others. Of a
+            pipeline, the columns that go into its first step.
         features : int, str or sequence of one or two of them, default=0
             Indices or names of features.
         output : int, default=None
@@ -127,26 +115,24 @@ class MembershipDisplay(Display):
         -------
         display : MembershipDisplay
         """
-        model = check_model(estimator, cls)
-        output = check_output(model, output)
-        shown = _check_features(features)
-        indices = [feature_index(model, feature) for feature in shown]
+        fitted = Fitted(estimator, cls)
+        output = fitted.check_output(output)
+        columns = Columns(X, fitted.names)
+        indices = [columns.index(feature) for feature in _check_features(features)]
         if len(set(indices)) < len(indices):
             raise ValueError(f"features={features!r} names one feature twice.")
-        dense = check_dense(model, X)
-        grid = tuple(grid_over(model, dense, i, grid_resolution) for i in indices)
+        grid = tuple(columns.grid(i, grid_resolution) for i in indices)
         places = [places.ravel() for places in np.meshgrid(*grid)]
-        rows = at_median(dense, dict(zip(indices, places, strict=True)))
-        memberships = nameless(model).hidden_activations(rows)
+        rows = columns.rows(dict(zip(indices, places, strict=True)))
+        model = fitted.model
+        memberships = model.hidden_activations(fitted.features(rows))
         shape = (grid_resolution,) * len(indices)
-        labels = [feature_name(model, i) for i in indices]
-        labels[0] += others_at_median(model, len(indices))
+        labels = [columns.name(i) for i in indices]
+        labels[0] += columns.others(len(indices))
         display = cls(
             grid=grid,
             memberships=memberships.reshape(*shape, -1),
-            values=get_activation(model.output_activation).value(
-                model.output_coef_[output]
-            ),
+            values=fitted.unit_values(output),
             labels=tuple(labels),
         )
         return display.plot(ax=ax)

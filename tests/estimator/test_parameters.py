@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 
@@ -23,9 +24,15 @@ def model(**kwargs):
         ({"alpha": (1.0, -1.0)}, "alpha must be"),
         ({"alpha": (1.0, 1.0, 1.0)}, "alpha must be"),
         ({"alpha": (1.0, np.nan)}, "alpha must be"),
+        ({"alpha": ("a", "b")}, "alpha must be"),
+        ({"alpha": [[1.0], [1.0, 2.0]]}, "alpha must be"),
+        ({"alpha": 1e160}, r"alpha = \(1e\+160, 1e\+160\) is too large"),
         ({"penalty": "l1"}, "'penalty' parameter"),
         ({"output_weights": np.ones((2, 3))}, r"\(n_outputs, n_hidden\) = \(2, 8\)"),
         ({"output_weights": np.full((2, 8), np.nan)}, "output_weights contains NaN"),
+        ({"output_weights": [[]], "n_hidden": "auto"}, "output_weights must have"),
+        ({"output_weights": [["a"] * 8] * 2}, "output_weights must hold numbers"),
+        ({"output_weights": np.full((2, 8), 1e200)}, r"output_weights\[0, 0\] = 1e"),
         ({"tol": -1}, "'tol' parameter"),
         ({"max_iter": 0}, "'max_iter' parameter"),
         ({"n_init": 0}, "'n_init' parameter"),
@@ -69,3 +76,21 @@ def test_width_needs_a_positive_penalty():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match=r"positive alpha; got alpha=0\."):
         TwoLayerSoftmaxRegressor(alpha=0.0, random_state=0).fit(X, y)
+
+
+def test_output_weights_beyond_the_range_of_h_are_named(small):
+    X, Y, _ = small
+    given = np.full((2, 8), [[0.5], [1e3]])
+    with pytest.raises(ValueError, match=r"output_weights\[1, 0\] = 1000"):
+        model(output_weights=given, output_activation="exp").fit(X, Y)
+
+
+def test_a_warm_start_after_no_penalty_finds_one(small):
+    X, Y, _ = small
+    y = np.log(Y[:, 0])
+    warm = model(n_hidden=2, alpha=0.0, max_iter=5, warm_start=True)
+    with pytest.warns(ConvergenceWarning):
+        warm.fit(X, y)
+    warm.set_params(alpha="auto", max_iter=200).fit(X, y)
+    assert (warm.alpha_ > 1e-8).all()
+    assert np.isfinite(warm.log_evidence_)

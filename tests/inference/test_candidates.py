@@ -7,7 +7,9 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 
 def test_path_holds_every_width_and_start():
     X, y = make_friedman1(1500, noise=1.0, random_state=0)
-    model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
+    model = TwoLayerSoftmaxRegressor(
+        basis="linear", target_transform="identity", random_state=0
+    ).fit(X, y)
     path = model.width_path_
     assert {len(column) for column in path.values()} == {len(path["n_hidden"])}
     widths = np.unique(path["n_hidden"])

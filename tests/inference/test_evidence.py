@@ -94,9 +94,8 @@ def test_alpha_is_at_a_maximum_of_the_evidence():
         fixed = TwoLayerSoftmaxRegressor(
             4, alpha=(factor * auto.alpha_[0], auto.alpha_[1]), warm_start=True
         )
-        for name in ("hidden_coef_", "hidden_intercept_", "output_coef_", "n_hidden_"):
-            setattr(fixed, name, getattr(auto, name))
-        fixed.alpha_ = auto.alpha_
+        fitted = set(vars(auto)) - set(auto.get_params())
+        fixed.__dict__.update({name: getattr(auto, name) for name in fitted})
         evidence.append(fixed.fit(X, y).log_evidence_)
     assert evidence[1] > max(evidence[0], evidence[2])
     assert_allclose(evidence[1], auto.log_evidence_, atol=0.05)
@@ -141,3 +140,40 @@ def test_cholesky_mends_a_singular_matrix():
     matrix = v @ v.T
     factor = cholesky(matrix)
     assert_allclose(factor @ factor.T, matrix, atol=1e-10)
+
+
+def test_targets_that_are_rounded_have_noise():
+    """Two classes that are told apart exactly keep the noise of a fair coin."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = (X[:, 0] > 0).astype(float)
+    model = TwoLayerSoftmaxRegressor(2, alpha=1e-9, max_iter=500, random_state=0)
+    model.fit(X, y)
+    assert np.mean((y - model.predict(X)) ** 2) < 1e-3
+    assert_allclose(model.noise_variance_, min(1 / 12, y.var() / 3), rtol=1e-9)
+    Y = np.column_stack([y, y + 0.1 * rng.normal(size=200)])
+    both = model.fit(X, Y).noise_variance_
+    assert_allclose(both[0], min(1 / 12, y.var() / 3), rtol=1e-9)
+    assert both[1] < 0.02
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_scales_of_the_targets_are_compared_as_densities_of_the_targets(seed):
+    """The one that made the data has the higher evidence, in any unit of y."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(150, 2))
+    smooth, noise = np.tanh(X[:, 0] + 0.5 * X[:, 1]), rng.normal(size=150)
+    logarithms = 2 * smooth + 0.4 * noise
+    made = {"log": np.exp(logarithms), "identity": 2 + smooth + 0.2 * noise}
+    kwargs = {"n_hidden": 2, "basis": "linear", "random_state": 0}
+    evidence = {}
+    for name, y in made.items():
+        for unit in (1.0, 1e4):
+            for scale in ("log", "identity"):
+                model = TwoLayerSoftmaxRegressor(target_transform=scale, **kwargs)
+                evidence[name, unit, scale] = model.fit(X, y * unit).log_evidence_
+    for name, other in (("log", "identity"), ("identity", "log")):
+        assert evidence[name, 1.0, name] > evidence[name, 1.0, other] + 3
+        for scale in (name, other):
+            units = evidence[name, 1.0, scale], evidence[name, 1e4, scale]
+            assert_allclose(*units, atol=1e-3)

@@ -58,7 +58,8 @@ def test_given_width_has_its_alpha_chosen_and_given_alpha_its_width():
 
 def test_number_of_starts():
     X, y = load_diabetes(return_X_y=True)
-    model = auto(n_hidden=4, n_init=5).fit(X, y)
+    plain = {"basis": "linear", "target_transform": "identity"}
+    model = auto(n_hidden=4, n_init=5, **plain).fit(X, y)
     path = model.width_path_
     random = path["start"] == "random"
     assert random.sum() == 5

@@ -104,7 +104,8 @@ def test_start_solves_the_ridge_regression_on_the_memberships():
     F = softmax(A1 @ np.column_stack([X, np.ones(N)]).T)
     gram = (F * weight) @ F.T / weight.sum()
     ridge = max(ALPHA[1], 1e-3 * np.trace(gram) / K)
-    gradient = A2 @ (gram + ridge * np.eye(K)) - (Y.T * weight) @ F.T / weight.sum()
+    mean = np.average(Y, axis=0, weights=weight)[:, None]
+    gradient = A2 @ gram + ridge * (A2 - mean) - (Y.T * weight) @ F.T / weight.sum()
     np.testing.assert_allclose(gradient, 0, atol=1e-12)
 
 

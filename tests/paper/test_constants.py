@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 
-from sksoftnewton._activations import get_activation
-from sksoftnewton._paper.constants import C3, C4, LocalLipschitz, output_derivatives
+from sksoftnewton._paper.constants import C3, C4, LocalLipschitz
 from sksoftnewton._paper.curvature import Curvature
+from sksoftnewton._paper.enclosure import Enclosure
 from sksoftnewton._paper.geometry import InputGeometry, row_diameter
 from tests.references import directional_derivative
 from tests.references_paper import (
@@ -77,33 +77,6 @@ def test_the_lemmas_constants_are_attained():
 
 
 # -- beta and M, for every x -----------------------------------------------------
-
-
-@pytest.mark.parametrize("h", SMOOTH)
-def test_output_derivatives_bound_phi_and_are_nearly_tight(h):
-    rng = np.random.default_rng(0)
-    activation = get_activation(h)
-    lower = rng.uniform(-3, 2, 30)
-    upper = lower + rng.uniform(0.01, 3, 30)
-    b = rng.standard_normal(30)
-    bounds = output_derivatives(activation, b, lower, upper)
-    u = lower + np.linspace(0, 1, 2001)[:, None] * (upper - lower)
-    c, h1, h2, h3 = (
-        activation.value(u) - b,
-        activation.d1(u),
-        activation.d2(u),
-        activation.d3(u),
-    )
-    exact = (
-        (bounds.first, np.abs(h1 * c)),
-        (bounds.second, np.abs(h1**2 + c * h2)),
-        (bounds.third, np.abs(3 * h1 * h2 + c * h3)),
-        (bounds.concavity, np.maximum(-(h1**2) - c * h2, 0)),
-    )
-    for bound, values in exact:
-        largest = values.max(axis=0)
-        assert (bound >= largest * (1 - 1e-12)).all()
-        assert_allclose(bound, largest, rtol=0.1, atol=0.1)
 
 
 @pytest.mark.parametrize("h", SMOOTH)
@@ -178,6 +151,8 @@ def test_beta_and_the_third_derivative_are_attained(h):
         constants = constants_of(dense)
         z = p[n + m : 2 * n + m]
         if only == "beta":
+            if constants.concavity < 1e-9:
+                return 0.0  # here the oracle's rounding errors show
             return -np.linalg.eigvalsh(dense.B(z))[0] / (2 * constants.concavity)
         v = np.array([1.0, 0.0])
         return abs(dense.third_derivative(z, v)) / constants.third
@@ -192,7 +167,7 @@ def test_beta_and_the_third_derivative_are_attained(h):
                 method="Nelder-Mead",
                 options={"maxiter": 500},
             )
-            assert -found.fun <= 1 + 1e-6  # tiny constants have rounding errors
+            assert -found.fun <= 1 + 1e-6
             best = max(best, -found.fun)
             if best > 0.95:
                 break
@@ -243,11 +218,10 @@ def test_attack_on_the_local_lipschitz_constant(h, n, m, t, seed):
     dense = spiky_problem(rng, h, n, m)
     x = 0.5 * rng.standard_normal(3)
     factor = np.triu(rng.standard_normal((3, 3))) + 2 * np.eye(3)
-    curvature = Curvature(attention(dense), x)
-    geometry = InputGeometry.of(dense.A1, curvature.f, factor)
+    at, inverse = Enclosure(attention(dense), x), np.linalg.inv(factor)
+    geometry = InputGeometry.of(dense.A1, at.f.upper, inverse)
     radius = t / geometry.diameter if geometry.diameter else 1.0
-    M = LocalLipschitz(curvature, constants_of(dense), geometry)(radius)
-    inverse = np.linalg.inv(factor)
+    M = LocalLipschitz(at, constants_of(dense), geometry)(radius)
     for _ in range(10):
         steps = rng.standard_normal((2, 3))
         steps *= radius / np.linalg.norm(steps, axis=1, keepdims=True)
@@ -265,17 +239,17 @@ def test_the_local_constant_pays():
     dense = random_problem(np.random.default_rng(6), n=300, d=4, m=2, w=0.1)
     c = certificate_of(dense, solved(dense))
     curvature = Curvature(attention(dense), solved(dense))
-    factor = np.linalg.cholesky(curvature.hessian()).T
-    geometry = InputGeometry.of(dense.A1, curvature.f, factor)
+    inverse = np.linalg.inv(np.linalg.cholesky(curvature.hessian()).T)
+    geometry = InputGeometry.of(dense.A1, curvature.f, inverse)
     everywhere = constants_of(dense).third * geometry.diameter**3
     assert c.lipschitz_local < 0.05 * everywhere
 
 
 def test_the_local_constant_grows_with_the_ball():
     dense = random_problem(np.random.default_rng(7), n=50, h="softplus")
-    curvature = Curvature(attention(dense), np.zeros(3))
-    geometry = InputGeometry.of(dense.A1, curvature.f, np.eye(3))
-    lipschitz = LocalLipschitz(curvature, constants_of(dense), geometry)
+    at = Enclosure(attention(dense), np.zeros(3))
+    geometry = InputGeometry.of(dense.A1, at.f.upper, np.eye(3))
+    lipschitz = LocalLipschitz(at, constants_of(dense), geometry)
     values = [lipschitz(radius) for radius in (0, 0.01, 0.1, 1, 10, 1000)]
     assert values == sorted(values)
     assert values[-1] == lipschitz.everywhere

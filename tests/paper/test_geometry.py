@@ -1,5 +1,6 @@
 """Distances between rows and columns: exact, or bounds that are not too loose."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,6 +10,7 @@ from sksoftnewton._paper import geometry
 from sksoftnewton._paper.geometry import (
     DenseHull,
     IdentityHull,
+    InputGeometry,
     OutputHull,
     SparseHull,
     diameter,
@@ -80,3 +82,16 @@ def test_the_hull_of_a_small_sparse_matrix_is_that_of_the_dense_one():
     A2 = sp.random_array((3, 9), density=0.5, rng=np.random.default_rng(4)).tocsr()
     assert isinstance(OutputHull.of(A2, 9), DenseHull)
     assert isinstance(OutputHull.of(None, 9), IdentityHull)
+
+
+def test_whitened_distances_include_rounding():
+    """Nearly dependent columns cancel in A1 W: seven digits are lost."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        A1 = rng.standard_normal((6, 2))
+        A1[:, 1] = A1[:, 0] + 1e-7 * A1[:, 1]
+        W = np.linalg.inv(np.linalg.qr(A1, mode="r"))
+        found = InputGeometry.of(A1, np.full(6, 1 / 6), W)
+        rows = (mp.matrix(A1.tolist()) * mp.matrix(W.tolist())).tolist()
+        exact = pairwise([mp.matrix(row) for row in rows], mp.norm)
+        assert exact <= found.diameter <= 1.001 * float(exact)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.testing import assert_allclose
 
+from sksoftnewton._paper.certification import certify
 from sksoftnewton._paper.kantorovich import theoretical_rate
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 from tests.references_paper import certificate_of, planted, random_problem, solved
@@ -42,4 +43,5 @@ def test_uniform_sampling_fails_where_leverage_does_not():
     )
     assert leverage.success
     assert not uniform.success
-    assert uniform.certificate.sketch_eps > 0.5 > 5 * leverage.certificate.sketch_eps
+    there = certify(A1, A2, b, leverage.x, w=0.1, sketch="uniform", random_state=0)
+    assert there.sketch_eps > 0.5 > 5 * leverage.certificate.sketch_eps

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from sksoftnewton._paper.hessian import HessianSketch
-from sksoftnewton._paper.kantorovich import theoretical_rate
+from sksoftnewton._paper.kantorovich import Kantorovich, theoretical_rate
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 from tests.references_paper import (
     SMOOTH,
@@ -197,3 +197,19 @@ def test_steps_from_the_radius_contract(h):
         # The Euclidean ball lies within the one in the norm of H(x*).
         step = c.radius_euclidean * Q
         assert max(energy_norm(s, H_star) for s in step.T) <= c.radius_H
+
+
+def test_beyond_one_half_nothing_is_proven():
+    proven = Kantorovich.test(1.0, lambda radius: 0.49)
+    assert proven.certified and proven.distance > 1
+    refused = Kantorovich.test(1.0, lambda radius: 0.51)
+    assert not refused.certified
+    assert np.isnan([refused.distance, refused.radius(lambda radius: 0.51)]).all()
+
+
+def test_the_radius_of_a_constant_that_vanishes_at_the_centre():
+    """M(ρ) = ρ up to one: ρ² ≤ 0.1, and no infinite radius."""
+    proven = Kantorovich.test(0.0, lambda radius: min(radius + 1e-300, 1.0))
+    assert 0.95 * np.sqrt(0.1) <= proven.radius(lambda r: min(r + 1e-300, 1.0))
+    assert proven.radius(lambda r: min(r + 1e-300, 1.0)) <= np.sqrt(0.1)
+    assert np.isinf(proven.radius(lambda r: 0.0))

@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import mpmath as mp
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -9,10 +10,17 @@ from numpy.testing import assert_allclose
 
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation
 from sksoftnewton._paper.curvature import Curvature
-from sksoftnewton._paper.objective import Attention
+from sksoftnewton._paper.objective import Attention, check_problem
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 from tests.references import directional_derivative
-from tests.references_paper import SMOOTH, attention, random_problem
+from tests.references_mpmath import ExactProblem
+from tests.references_paper import (
+    SMOOTH,
+    attention,
+    matrices,
+    random_problem,
+    softmax,
+)
 
 FORMATS = [(sparse, A2) for sparse in (False, True) for A2 in ("dense", "csr")]
 
@@ -108,6 +116,23 @@ def test_resolution_covers_the_rounding_of_value_and_gradient():
     assert error <= problem.gradient_resolution(x)
 
 
+@pytest.mark.parametrize("m", [1, 3])
+def test_resolution_of_the_gradient_where_b_is_reached(m):
+    """c cancels: its rounding error, not its size, is what the gradient is made of."""
+    rng = np.random.default_rng(12)
+    for _ in range(5):
+        A1, A2, x = *matrices(rng, 60, 3, m), rng.standard_normal(3)
+        b = A2 @ softmax(A1 @ x)
+        problem = check_problem(A1, A2, b, "identity", 0.0)
+        exact = ExactProblem(A1, A2, b, "identity", np.zeros(60))
+        gradient = problem.value_and_gradient(x)[1]
+        difference = exact.gradient(mp.matrix(x.tolist())) - mp.matrix(
+            gradient.tolist()
+        )
+        error = float(mp.norm(difference))
+        assert 0 < error <= problem.gradient_resolution(x) <= 1e-13
+
+
 @pytest.mark.parametrize("A2_form", ["identity", "csr"])
 def test_memory_is_linear_in_n_for_sparse_matrices(A2_form):
     """No n x n and no n x d array: a dense A1 alone would take 32 MB here."""
@@ -149,19 +174,24 @@ def test_memory_is_linear_in_n_for_sparse_matrices(A2_form):
             "b has length 2, but A2 is the identity, and the number of rows of A1 is 9",
         ),
         ({"w": np.ones(3)}, "w has length 3, but the number of rows of A1 is 9"),
-        ({"w": -0.5}, r"w is -0\.5 at position 0, but w >= 0"),
+        ({"w": -0.5}, r"w is -0\.5 at position 0, but w = 0 or"),
         ({"w": np.where(np.arange(9) == 4, -1.0, 1.0)}, r"w is -1\.0 at position 4"),
         ({"A1": np.full((9, 3), np.nan)}, r"A1 is nan at position \(0, 0\)"),
         ({"A2": np.full((2, 9), np.inf)}, r"A2 is inf at position \(0, 0\)"),
         ({"b": [0.0, np.nan]}, "b is nan at position 1"),
-        ({"w": np.inf}, "w is inf at position 0"),
+        ({"w": np.inf}, "w is inf, but"),
+        ({"w": np.geomspace(1, 1e-80, 9)}, r"w is 1e-60 at position 6, but w = 0 or"),
+        ({"w": [[1.0], [1.0, 2.0]]}, "w is no array: .* inhomogeneous"),
+        ({"w": np.ma.masked_equal(np.arange(9.0), 4)}, "w has masked entries"),
+        ({"A1": np.full((9, 3), 1e150)}, r"A1 .* size 1e\+150 .* rescale A1"),
+        ({"A1": np.full((9, 3), 1e-150)}, r"A1 .* size 1e-150 .* rescale A1"),
+        ({"A2": np.full((2, 9), -1e150)}, r"A2 .* size 1e\+150 .* rescale A2"),
+        ({"b": [0.0, -1e200]}, r"b .* size 1e\+200 .* rescale b"),
         ({"A1": np.ones(9)}, "A1 has 1 dimensions, but it must have 2"),
         ({"A1": np.ones((9, 0))}, r"A1 has shape \(9, 0\)"),
         ({"A1": np.full((9, 3), "a")}, "A1 has dtype <U1"),
         ({"A1": sp.csc_array(np.ones((9, 3)))}, r"A1 .* 'csc'.*A1\.tocsr\(\)"),
         ({"A2": sp.coo_matrix(np.ones((2, 9)))}, r"A2 .* 'coo'.*A2\.tocsr\(\)"),
-        ({"h": "gelu"}, "h = 'gelu', but it must be one of .*'softplus'"),
-        ({"h": None}, "h = None, but it must be one of"),
     ],
 )
 def test_bad_input_is_named(change, message):

@@ -39,6 +39,13 @@ def two_outputs():
     )
 
 
+@pytest.fixture(scope="session")
+def logarithmic():
+    """A model of logarithms; its targets are np.exp(Y)."""
+    model = TwoLayerSoftmaxRegressor(n_hidden=3, target_transform="log", random_state=0)
+    return model.fit(X, np.exp(Y))
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield

@@ -5,40 +5,55 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from matplotlib.figure import Figure
 from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton.plotting import (
     ConvergenceDisplay,
+    DiagnosticsDisplay,
     EvidenceDisplay,
     MembershipDisplay,
     PredictionIntervalDisplay,
 )
 from sksoftnewton.plotting._base import COLORS, LINE_STYLES
-from tests.plotting.cases import FRAME, NAMES, X, Y
+from tests.plotting.cases import FRAME, NAMES, X, Y, points
 
 DISPLAYS = (
     ConvergenceDisplay,
     EvidenceDisplay,
     MembershipDisplay,
     PredictionIntervalDisplay,
+    DiagnosticsDisplay,
 )
 GRID_DISPLAYS = (MembershipDisplay, PredictionIntervalDisplay)
 
 
 def on_x(display, *args, **kwargs):
     """A function that draws the display of a model, on X if the display takes data."""
+    if display is DiagnosticsDisplay:
+        return lambda model: display.from_estimator(model, X, targets(model), **kwargs)
     if display in (MembershipDisplay, PredictionIntervalDisplay):
         kwargs.setdefault("grid_resolution", 20)
         return lambda model: display.from_estimator(model, X, *args, **kwargs)
     return lambda model: display.from_estimator(model, **kwargs)
+
+
+def targets(model):
+    """Targets for each output of a model."""
+    n_outputs = len(getattr(model, "output_coef_", [None]))
+    return np.column_stack([Y] * n_outputs)
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
@@ -49,13 +64,32 @@ def test_of_an_unfitted_model(display):
 
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_of_another_estimator(display):
-    pipeline = make_pipeline(StandardScaler(), TwoLayerSoftmaxRegressor(n_hidden=2))
-    pipeline.fit(X, Y)
-    with pytest.raises(TypeError, match=r"got Pipeline\. .*pipeline\[-1\]"):
-        on_x(display)(pipeline)
     with pytest.raises(TypeError, match=f"{display.__name__} needs .* got LinearR"):
         on_x(display)(LinearRegression())
-    on_x(display)(pipeline[-1])
+    pipeline = make_pipeline(StandardScaler(), LinearRegression()).fit(X, Y)
+    with pytest.raises(TypeError, match="got Pipeline of LinearRegression"):
+        on_x(display)(pipeline)
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_pipelines_and_searches_are_those_of_their_model(display, model):
+    shown = pictured(on_x(display)(model))
+    pipeline = make_pipeline(StandardScaler(), TwoLayerSoftmaxRegressor(random_state=0))
+    search = GridSearchCV(pipeline, {"standardscaler__with_mean": [True]}, cv=2)
+    for estimator in (pipeline, make_pipeline(clone(pipeline[-1])), search):
+        again = pictured(on_x(display)(estimator.fit(X, Y)))
+        assert len(again) == len(shown) > 0
+        for line, other in zip(shown, again, strict=True):
+            np.testing.assert_allclose(line, other, rtol=1e-3, atol=1e-3)
+
+
+def pictured(display):
+    """The lines of a picture, but for those that show times or rounding errors."""
+    if isinstance(display, ConvergenceDisplay):
+        return [points(display.loss_)]
+    return [
+        points(line) for panel in np.ravel(display.ax_) for line in panel.get_lines()
+    ]
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
@@ -66,7 +100,7 @@ def test_new_figure_is_the_only_one_and_draws(display, model):
 
 
 @pytest.mark.parametrize(
-    ("display", "n"), list(zip(DISPLAYS, (3, 2, None, None), strict=True))
+    ("display", "n"), list(zip(DISPLAYS, (3, 2, None, None, 3), strict=True))
 )
 def test_given_axes_leave_pyplot_alone(display, n, model):
     figure = Figure()
@@ -81,12 +115,13 @@ def test_given_axes_leave_pyplot_alone(display, n, model):
 
 
 @pytest.mark.parametrize(
-    ("display", "n"), [(ConvergenceDisplay, 3), (EvidenceDisplay, 2)]
+    ("display", "n"),
+    [(ConvergenceDisplay, 3), (EvidenceDisplay, 2), (DiagnosticsDisplay, 3)],
 )
 def test_wrong_number_of_axes(display, n, model):
     for ax in (Figure().subplots(), Figure().subplots(n + 1)):
         with pytest.raises(ValueError, match=f"sequence of {n} axes"):
-            display.from_estimator(model, ax=ax)
+            on_x(display, ax=ax)(model)
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
@@ -103,7 +138,7 @@ def test_import_needs_no_matplotlib():
     )
     command = [sys.executable, "-c", code]
     out = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert out.stdout == "4\n", out.stderr
+    assert out.stdout == "5\n", out.stderr
 
 
 @pytest.mark.parametrize("display", GRID_DISPLAYS)
@@ -142,7 +177,7 @@ def test_feature_name_that_does_not_exist(model, named):
         MembershipDisplay.from_estimator(model, X, "a")
 
 
-@pytest.mark.parametrize("display", GRID_DISPLAYS)
+@pytest.mark.parametrize("display", [*GRID_DISPLAYS, DiagnosticsDisplay])
 def test_of_several_outputs(display, two_outputs):
     with pytest.raises(ValueError, match="2 outputs: choose one with output=0 to 1"):
         on_x(display)(two_outputs)
@@ -165,3 +200,74 @@ def test_frames(display, frame):
 def test_line_styles_do_not_recur_early():
     looks = {(i % len(COLORS), i % len(LINE_STYLES)) for i in range(28)}
     assert len(looks) == 28
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """A pipeline in front of which stand numbers with gaps, text and categories."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "size": 1e4 * X[:, 0],
+            "rooms": rng.integers(1, 6, len(X)),
+            "sold": rng.random(len(X)) < 0.7,
+            "colour": rng.choice(["red", "blue", None], len(X), p=[0.3, 0.6, 0.1]),
+            "kind": pd.Categorical(rng.choice(["u", "v"], len(X), p=[0.8, 0.2])),
+        }
+    )
+    frame.loc[::9, "rooms"] = np.nan
+    prepare = make_column_transformer(
+        (SimpleImputer(), ["size", "rooms"]),
+        (OneHotEncoder(), ["sold", "colour", "kind"]),
+    )
+    model = TwoLayerSoftmaxRegressor(n_hidden=3, random_state=0)
+    return make_pipeline(prepare, model).fit(frame, Y), frame
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_axes_of_a_pipeline_are_the_columns_of_its_data(mixed, library):
+    pipeline, frame = mixed
+    rows = pd.DataFrame({"size": np.linspace(*frame["size"].agg(["min", "max"]), 20)})
+    rows = rows.assign(
+        rooms=frame["rooms"].median(), sold=True, colour="blue", kind="u"
+    )
+    mean, std = pipeline.predict(rows, return_std=True)
+    data = frame
+    if library == "polars":
+        columns = {name: frame[name].tolist() for name in frame}
+        columns["colour"] = [v if isinstance(v, str) else None for v in frame["colour"]]
+        data = pl.DataFrame(columns)
+    display = PredictionIntervalDisplay.from_estimator(
+        pipeline, data, Y, feature="size", grid_resolution=20
+    )
+    np.testing.assert_allclose(points(display.line_), [rows["size"], mean])
+    np.testing.assert_allclose(display.upper - mean, 1.959964 * std)
+    np.testing.assert_array_equal(display.points_.get_xdata(), frame["size"])
+    label = "size (other features at the median or most frequent value)"
+    assert display.ax_.get_xlabel() == label
+    display = MembershipDisplay.from_estimator(pipeline, data, 0, grid_resolution=20)
+    expected = pipeline[-1].hidden_activations(pipeline[:-1].transform(rows))
+    np.testing.assert_allclose(display.memberships, expected)
+
+
+def codes(frame):
+    return frame.assign(kind=frame["kind"].cat.codes)
+
+
+def test_categories_of_pandas_stay_categories():
+    kind = pd.Categorical(np.where(X[:, 1] > 0, "v", "u"), categories=["v", "u", "w"])
+    frame = pd.DataFrame({"size": X[:, 0], "kind": kind})
+    model = TwoLayerSoftmaxRegressor(n_hidden=2, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(codes), model).fit(frame, Y)
+    display = PredictionIntervalDisplay.from_estimator(pipeline, frame)
+    most = frame["kind"].cat.codes.mode()[0]
+    rows = pd.DataFrame({"size": display.grid, "kind": most})
+    np.testing.assert_allclose(display.prediction, model.predict(rows))
+
+
+def test_columns_without_a_range_to_draw_over(mixed):
+    for name in ("colour", "kind", "sold"):
+        with pytest.raises(ValueError, match=f"'{name}' is not numeric"):
+            MembershipDisplay.from_estimator(*mixed, name)
+    with pytest.raises(ValueError, match=r"'price' is not among .*: size, rooms"):
+        MembershipDisplay.from_estimator(*mixed, "price")

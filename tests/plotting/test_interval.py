@@ -25,9 +25,9 @@ def test_interval_is_that_of_predict(model):
             assert np.isclose(vertices, point).all(axis=1).any()
     np.testing.assert_array_equal(points(display.points_), [X[:, 1], Y])
     assert entries(display.ax_.get_legend()) == [
-        "data (other features as observed)",
         "prediction",
         "80 % of new observations",
+        "data (other features as observed)",
     ]
 
 
@@ -41,7 +41,7 @@ def test_interval_of_one_feature_has_no_others():
     fit = TwoLayerSoftmaxRegressor(n_hidden=2, random_state=0).fit(X[:, :1], Y)
     display = PredictionIntervalDisplay.from_estimator(fit, X[:, :1], Y)
     assert display.ax_.get_xlabel() == "feature 0"
-    assert entries(display.ax_.get_legend())[0] == "data"
+    assert entries(display.ax_.get_legend())[-1] == "data"
 
 
 def test_interval_of_the_chosen_output(two_outputs):
@@ -73,3 +73,11 @@ def test_interval_of_a_column_of_targets(model):
 def test_interval_of_an_impossible_level(level, model):
     with pytest.raises(ValueError, match=f"level={level} is not between 0 and 1"):
         PredictionIntervalDisplay.from_estimator(model, X, level=level)
+
+
+def test_interval_of_a_model_of_logarithms(logarithmic):
+    display = PredictionIntervalDisplay.from_estimator(logarithmic, X, level=0.8)
+    rows = slice_of({0: display.grid})
+    ends = logarithmic.predict_interval(rows, level=0.8)
+    np.testing.assert_allclose(np.column_stack([display.lower, display.upper]), ends)
+    np.testing.assert_allclose(display.prediction, logarithmic.predict(rows))

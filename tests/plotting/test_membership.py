@@ -140,3 +140,9 @@ def test_membership_over_a_wrong_number_of_features(features, model):
 def test_membership_over_one_feature_twice(named):
     with pytest.raises(ValueError, match="one feature twice"):
         MembershipDisplay.from_estimator(named, FRAME, ["a", 0])
+
+
+def test_membership_values_of_a_model_of_logarithms(logarithmic):
+    display = MembershipDisplay.from_estimator(logarithmic, X)
+    expected = np.exp(logarithmic.output_coef_[0]) * logarithmic.smearing_[0]
+    np.testing.assert_allclose(display.values, expected)

@@ -56,3 +56,40 @@ def test_float32_blocks_of_columns_that_do_not_fit_into_float32(scale):
     features = rows.whole().all_dense()
     assert features.dtype == np.float32
     np.testing.assert_allclose(features[:-1].T, standardised(X, weight), atol=1e-6)
+
+
+# -- targets that are rounded ---------------------------------------------------------
+
+
+def rounding_variances(Y, weight=None):
+    Y = np.reshape(Y, (len(Y), -1)).astype(float)
+    weight = np.ones(len(Y)) if weight is None else weight
+    return make_rows(np.zeros((len(Y), 1)), Y, weight).rounding_variances
+
+
+def test_classes_have_at_most_the_rounding_of_a_fair_coin():
+    balanced, rare = np.arange(100) % 2, np.arange(100) == 7
+    np.testing.assert_allclose(rounding_variances(balanced), 1 / 12)
+    np.testing.assert_allclose(rounding_variances(rare), 0.01 * 0.99 / 3)
+    # Classes that are numbered otherwise, in other units.
+    np.testing.assert_allclose(rounding_variances(5.0 - 3 * balanced), 9 / 12)
+
+
+def test_counts_are_rounded_to_one_and_other_numbers_are_not():
+    rng = np.random.default_rng(0)
+    counts, continuous = rng.poisson(20, 200), rng.normal(size=200)
+    np.testing.assert_allclose(rounding_variances(counts), 1 / 12)
+    np.testing.assert_allclose(rounding_variances(np.round(continuous, 1)), 1e-2 / 12)
+    assert rounding_variances(continuous) == 0
+    assert rounding_variances(np.full(20, 3.0)) == 0
+    both = rounding_variances(np.column_stack([counts, continuous]))
+    np.testing.assert_allclose(both, [1 / 12, 0])
+
+
+def test_rounding_depends_on_weights_as_on_repetitions():
+    rng = np.random.default_rng(0)
+    for y in (rng.integers(0, 3, 40), rng.normal(size=40), rng.poisson(1.0, 40) ** 2):
+        counts = rng.integers(1, 4, 40)
+        weighted = rounding_variances(y, counts.astype(float))
+        np.testing.assert_allclose(weighted, rounding_variances(y.repeat(counts)))
+        assert (weighted > 0).all()

@@ -1,5 +1,8 @@
 import numpy as np
 
+from sksoftnewton._solver.damped import damped_step
+from sksoftnewton._solver.directions import Step
+from sksoftnewton._solver.points import Point
 from tests.references_solver import Problem, solve
 
 
@@ -23,3 +26,17 @@ def test_below_the_resolution_of_the_loss_the_gradient_decides():
     )
     found = solve(quadratic, [1e-9], tol=0.0)
     assert abs(found.point.theta[0]) < 1e-10
+
+
+def test_a_step_that_promises_nothing_is_not_taken():
+    class Fading:
+        """Promises a lot without damping and nothing with it."""
+
+        def solve(self, gradient, damping):
+            promise = 1.0 if damping == 1e-2 else 0.0
+            return Step(np.full(1, 3.0 * promise), promise)
+
+    quadratic = Problem(lambda x: x[0] ** 2, lambda x: 2 * x, lambda x: 2 * np.eye(1))
+    start = Point.at(quadratic, np.ones(1))
+    move = damped_step(quadratic, start, Fading(), 1e-2)
+    assert move.stuck and move.point is start

@@ -215,3 +215,18 @@ def test_a_damped_metric_serves_for_fewer_gradients_if_asked_to():
         assert not done and move.damping < damping
         systems._pairs.clear()
     assert steps[0] == 3 and steps[1] > 3
+
+
+def test_pairs_whose_product_cannot_be_divided_by_are_left_out():
+    def value_and_gradient(theta):
+        return 0.5e-160 * float(theta @ theta), 1e-160 * theta
+
+    objective = Quadratic()
+    objective.value_and_gradient = value_and_gradient
+    objective.resolution = lambda value: 0.0
+    metric = Metric(None, np.full(3, 2e-160), 0.0, 0)
+    system = QuasiNewton(lambda point: metric).at(None)
+    start = Point.at(objective, np.full(3, 1e-75))
+    move, _ = system.advance(objective, start, 0.0, lambda move: move.n_steps == 3)
+    assert np.isfinite(move.point.theta).all()
+    assert move.point.value < start.value

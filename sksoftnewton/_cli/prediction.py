@@ -1,0 +1,73 @@
+"""Predictions of a saved model for the rows of a file."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from sksoftnewton._cli.columns import ColumnWarning
+from sksoftnewton._cli.reading import Format, InputError, read_frame
+from sksoftnewton._cli.saving import check_destination, load_model, replacing
+
+
+def predict_file(
+    model: str,
+    file: str,
+    form: Format,
+    *,
+    level: float | None,
+    out: str | None,
+    force: bool,
+) -> None:
+    """Write a line for each row: the prediction, and the ends of an interval.
+
+    Parameters
+    ----------
+    model, file : str, where they are
+    form : Format
+    level : float or None
+        Part of the new observations that the intervals are to contain.
+    out : str or None
+        The file to write. None: the standard output.
+    force : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        If the model or the file cannot be used, or the predictions not written.
+    """
+    if out:
+        check_destination("--out", out, force, [model, file])
+    pipeline = load_model(model)
+    frame = read_frame(file, form)
+    if not len(frame):
+        raise InputError(f"{file} has no rows")
+    predictions = predicted(pipeline, frame, level)
+    if out is None:
+        predictions.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    with replacing(out) as temporary:
+        predictions.to_csv(temporary, index=False)
+    print(f"Wrote {len(frame):,} predictions to {out}")
+
+
+def predicted(pipeline: Any, frame: Any, level: float | None) -> Any:
+    """A frame with the columns ``prediction``, and ``lower`` and ``upper``."""
+    import pandas as pd
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ColumnWarning)
+        try:
+            if level is None:
+                return pd.DataFrame({"prediction": pipeline.predict(frame)})
+            mean = pipeline.predict(frame)
+            features = pipeline[:-1].transform(frame)
+            lower, upper = pipeline[-1].predict_interval(features, level).T
+        except (TypeError, ValueError) as error:
+            raise InputError(str(error)) from None
+        finally:
+            for warning in caught:
+                print(f"warning: {warning.message}", file=sys.stderr)
+    return pd.DataFrame({"prediction": mean, "lower": lower, "upper": upper})

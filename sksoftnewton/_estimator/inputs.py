@@ -1,0 +1,94 @@
+"""Input that is no table of numbers is refused with the place where it is none.
+
+What scikit-learn checks itself (shapes, NaN, infinity, sparse formats) stays with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from sksoftnewton._estimator.array_api import to_numpy
+
+NUMBERS = "biufc"  # kinds of NumPy dtypes
+
+
+def numeric_input(given: Any, name: str) -> Any:
+    """Input as scikit-learn's validation takes it, on the CPU.
+
+    Parameters
+    ----------
+    given : array-like, sparse matrix, frame or None
+    name : str, of the argument
+
+    Raises
+    ------
+    ValueError
+        For masked entries, text and dates, with their column.
+    """
+    if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
+        raise ValueError(
+            f"{name} has masked entries, which have no value. Fill them in or leave "
+            "their rows out."
+        )
+    given = to_numpy(given)
+    if given is None or sp.issparse(given):
+        return given
+    for label, values in _columns_to_check(given):
+        found = _no_numbers(values)
+        if found is not None:
+            what, example = found
+            raise ValueError(
+                f"{name} holds {what}{label}{example}, but only numbers are accepted. "
+                "Encode it as numbers (text by OneHotEncoder, dates by differences)."
+            )
+    return given
+
+
+def _columns_to_check(given: Any) -> Iterator[tuple[str, Any]]:
+    """Columns whose dtype does not say that they hold numbers, with their names."""
+    if hasattr(given, "columns") and hasattr(given, "dtypes"):  # a frame
+        types = zip(given.columns, given.dtypes, strict=True)
+        for j, (column, dtype) in enumerate(types):
+            if not _is_numeric(dtype):
+                values = given.iloc[:, j] if hasattr(given, "iloc") else given[:, j]
+                yield f" in column {column!r}", np.asarray(values)
+        return
+    if not isinstance(given, np.ndarray):
+        if _is_numeric(getattr(given, "dtype", None)):
+            return
+        try:
+            given = np.asarray(given)
+        except ValueError:  # rows of different lengths: scikit-learn's error
+            return
+    if given.dtype.kind in NUMBERS:
+        return
+    if given.ndim == 2:
+        for j, values in enumerate(given.T):
+            yield f" in column {j}", values
+    else:
+        yield "", given
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric"):  # polars
+        return bool(dtype.is_numeric())
+    return getattr(dtype, "kind", "O") in NUMBERS
+
+
+def _no_numbers(values: Any) -> tuple[str, str] | None:
+    """What the values are if they are no numbers, and an example of text."""
+    if values.dtype.kind in "mM":
+        return "dates or times", ""
+    for value in values.ravel():
+        if isinstance(value, str):
+            try:
+                float(value)
+            except ValueError:
+                return "text", f" ({str(value)!r})"
+        elif hasattr(value, "isoformat"):
+            return "dates or times", ""
+    return None
