@@ -18,7 +18,6 @@ from sksoftnewton._inference.validation import Validation
 from sksoftnewton._inference.widths import GRAMS_TO_GROW, RAMPS_WORK, WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._network.regimes import SMALL
-from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.standardisation import Index
 
@@ -165,11 +164,7 @@ class Search:
         return [problem.on(chosen, weight) for problem in problems]
 
     def _refined(self, run: Run) -> Run:
-        """Converged on all rows, on workers by way of growing samples of them."""
-        problem = self.problems[run.problem.log]
-        on_workers = not isinstance(problem.rows, Rows)
-        if on_workers and run.problem.rows.n_rows < self.n_rows:
-            run = self.widths.starts.on_growing_samples(run, problem.like(run.problem))
+        """Converged on all rows."""
         run = self._on_all_rows(run)
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
