@@ -10,6 +10,7 @@ from sksoftnewton._inference.evidence import laplace
 from sksoftnewton._inference.noise import LEAST_SQUARE, _of_units, unit_variances
 from sksoftnewton._inference.validation import leverages, residuals
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def halves(n, seed=0):
@@ -30,9 +31,7 @@ def two_units(deviations, n=400, weight=None, n_outputs=1):
     if weight is None:
         weight = np.ones(n)
     problem = Problem(
-        x,
-        Y,
-        weight,
+        ArrayData(x, Y, weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -140,9 +140,7 @@ def test_a_plain_network_is_one_on_ramps(n_inner, sparse):
     X, Y, weight = uneven()
     A = sp.csr_array(X) if sparse else X
     plain = Problem(
-        A,
-        Y,
-        weight,
+        ArrayData(A, Y, weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sksoftnewton._activations import get_activation
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.objective import Network
+from sksoftnewton._rows.basis import ramps
 from sksoftnewton._rows.data import ArrayData
 from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import standardised
@@ -38,7 +39,7 @@ def data_at(home, tmp_path, dtype=np.float64):
 
 def rows_of(data, dtype=np.float64):
     identity = Standardisation.identity(data.n_outputs)
-    return data.rows(data.summary.features, identity, dtype, 1)
+    return data.rows(data.standardisation, identity, None, dtype, 1)
 
 
 @pytest.fixture(params=HOMES)
@@ -81,11 +82,11 @@ def test_sums_are_those_of_all_rows(rows, X):
     assert_allclose(rows.second_moments, (X.T * weight) @ X / weight.sum(), atol=1e-12)
 
 
-def test_target_means(rows):
+def test_moments_of_targets(rows):
     _, Y, weight = given()
-    for function in (np.abs, np.square):
-        expected = weight @ function(Y) / weight.sum()
-        assert_allclose(rows.target_mean(function), expected)
+    mean = weight @ Y / weight.sum()
+    variances = weight @ (Y - mean) ** 2 / weight.sum()
+    assert_allclose(rows.target_variances, variances)
     assert_allclose(rows.mean_square, weight @ (Y**2).sum(axis=1) / weight.sum())
 
 
@@ -121,15 +122,61 @@ def test_draws_are_the_same_wherever_the_rows_are(tmp_path, kind, by_leverage):
     assert_allclose(first.weight, second.weight, rtol=1e-12)
 
 
-def test_some_features(rows, X):
+def test_some_columns(rows, X):
     kept = np.array([1, 4])
-    part = rows.with_features(kept)
+    part = rows.with_columns(kept)
     assert part.n_features == 2 and part.n_rows == N
     _, _, weight = given()
     expected = (X[:, kept].T * weight) @ X[:, kept] / weight.sum()
     assert_allclose(part.second_moments, expected, atol=1e-12)
-    again = part.with_features(np.array([1]))
+    again = part.with_columns(np.array([1]))
     assert_allclose(again.second_moments, expected[1:, 1:], atol=1e-12)
+
+
+@pytest.mark.parametrize("home", ["memory", "map", "chunks"])
+def test_ramps_other_targets_and_weights(home, tmp_path):
+    X, Y, weight = given()
+    rows = rows_of(data_at(home, tmp_path))
+    basis = ramps(X[:1000], weight[:1000], 3)
+    mapped = rows.with_basis(basis).with_targets(np.exp(Y))
+    expected = standardised(basis.transform(X), weight)
+    assert_allclose(
+        mapped.second_moments,
+        (expected.T * weight) @ expected / weight.sum(),
+        atol=1e-10,
+    )
+    total = mapped.sum(moments)[2]
+    x = np.column_stack([expected, np.ones(N)])
+    assert_allclose(total, (x.T * weight) @ np.exp(Y), atol=1e-6)
+    numbers = np.array([0, 9000, N - 1])
+    taken = mapped.take(numbers, np.array([1.0, 2.0, 3.0]))
+    assert_allclose(taken.whole().all_dense()[:-1].T, expected[numbers], atol=1e-10)
+    assert_array_equal(taken.weight, [1, 2, 3])
+    kept = np.array([0, 3])
+    fewer = mapped.with_columns(kept)
+    columns = basis.columns_of(kept)
+    assert_allclose(
+        fewer.second_moments,
+        mapped.second_moments[np.ix_(columns, columns)],
+        atol=1e-10,
+    )
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_rows_without_weight_are_left_out(home, tmp_path):
+    X, Y, weight = given()
+    weight = np.where(np.arange(N) % 3 == 0, 0.0, weight)
+    weight[9000:21_999] = 0  # all of a chunk
+    A = sp.csr_array(X) if "sparse" in home else X
+    data = in_chunks(A, Y, weight, SIZES) if "chunks" in home else None
+    data = (data or ArrayData(A, Y, weight)).counted()
+    some = weight > 0
+    assert_array_equal(data.Y, Y[some])
+    assert_allclose(
+        rows_of(data).sum(moments)[1],
+        rows_of(ArrayData(A[some], Y[some], weight[some])).sum(moments)[1],
+        atol=1e-8,
+    )
 
 
 def test_onto_range_removes_what_predictions_ignore(rows):
@@ -153,9 +200,8 @@ def test_chunks_change_no_digit_of_a_sum(tmp_path, kind, dtype):
     one = data_at(kind.strip() or "memory", tmp_path, dtype)
     two = data_at(f"{kind}chunks", tmp_path, dtype)
     for name in ("mean", "scale"):
-        for of in ("features", "targets"):
-            first, second = (getattr(data.summary, of) for data in (one, two))
-            assert_array_equal(getattr(first, name), getattr(second, name))
+        first, second = (getattr(d.standardisation, name) for d in (one, two))
+        assert_array_equal(first, second)
     first, second = rows_of(one, dtype), rows_of(two, dtype)
     assert first.total_weight == second.total_weight
     networks = [
