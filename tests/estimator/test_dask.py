@@ -342,3 +342,11 @@ print(*(name for name in sys.modules if name.startswith("dask")))
     ).stdout.splitlines()
     assert 'pip install "sksoftnewton[dask]"' in lines[0]
     assert lines[1:] == ["dask"]
+
+
+def test_intervals_of_logarithms_are_lazy():
+    X, y, _ = data()
+    fitted = auto(max_iter=30, target_transform="log").fit(X[:500], np.exp(y[:500]))
+    lazy = fitted.predict_interval(chunked(X))
+    assert isinstance(lazy, da.Array)
+    assert_allclose(lazy.compute(), fitted.predict_interval(X), rtol=1e-10)
