@@ -173,7 +173,8 @@ class TwoLayerSoftmaxRegressor(
         The scale that was fitted.
     smearing_ : ndarray of shape (n_outputs,)
         Mean of the exponentials of the residuals, which predictions are multiplied
-        with on the scale of logarithms; else one.
+        with on the scale of logarithms; else one. Predicted logarithms stay within
+        those of half the least and twice the largest training target.
     n_hidden_ : int
         Number of hidden units.
     support_ : ndarray of bool of shape (n_features_in_,)
@@ -443,6 +444,7 @@ class TwoLayerSoftmaxRegressor(
         X = self._validated(X)
         y = self._outputs(X)
         if self.target_transform_ == "log":
+            y = np.clip(y, *self._limits).astype(y.dtype, copy=False)
             y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
         if return_std:
             spread = self._deviation(X, y)

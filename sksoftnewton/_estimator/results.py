@@ -62,6 +62,7 @@ def network_results(
     return {
         **_moved(attributes, place),
         "basis_": problem.basis,
+        "_limits": problem.units.limits,
         "target_transform_": "log" if problem.log else "identity",
     }
 

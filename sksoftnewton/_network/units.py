@@ -26,6 +26,8 @@ STEEP = 1e6  # ratio of c to s, the largest slope of h inside
 # Range of positive penalties inside.
 SMALLEST, LARGEST = 1e-100, 1e100
 
+MARGIN = float(np.log(2))  # of predicted logarithms about the targets'
+
 
 @dataclass(frozen=True)
 class Units:
@@ -39,6 +41,9 @@ class Units:
     loss : float, F in units of F inside
     second : float, α₂ in units of α₂ inside
     logarithms_of : Standardisation of the user's y where y is its logarithm, or None
+    limits : ndarray of shape (2, n_outputs), of predicted logarithms, or None
+        The least and the largest target, and a factor of two more: an exponential
+        makes of a row far outside what no target is like.
     """
 
     targets: Standardisation
@@ -47,6 +52,7 @@ class Units:
     loss: float = 1.0
     second: float = 1.0
     logarithms_of: Standardisation | None = None
+    limits: Array | None = None
 
     @classmethod
     def of(
@@ -78,7 +84,14 @@ class Units:
     def of_logarithms(cls, logarithms: Array, weight: Array, plain: Units) -> Units:
         """The units for logarithms of targets that have the given ones."""
         moments = Standardisation.of(logarithms, weight)
-        return cls(moments, moments, plain.activation, logarithms_of=plain.targets)
+        lowest, highest = logarithms.min(axis=0), logarithms.max(axis=0)
+        return cls(
+            moments,
+            moments,
+            plain.activation,
+            logarithms_of=plain.targets,
+            limits=np.stack([lowest - MARGIN, highest + MARGIN]),
+        )
 
     def log_jacobian(self, targets: Array, weight: Array) -> float:
         """What makes log densities of logarithms those of standardised y.
@@ -104,8 +117,10 @@ class Units:
         factor : ndarray of shape (n_outputs,), of the predictions
         """
         assert self.logarithms_of is not None
+        assert self.limits is not None
         logarithms = targets * self.targets.scale + self.targets.mean
-        predicted = factor * np.exp(logarithms + errors * self.targets.scale)
+        fitted = np.clip(logarithms + errors * self.targets.scale, *self.limits)
+        predicted = factor * np.exp(fitted)
         difference: Array = predicted - np.exp(logarithms)
         return difference / self.logarithms_of.scale
 

@@ -579,3 +579,13 @@ def test_logarithms_have_no_such_rows():
     y[17] = 1e6
     assert len(warned(X, y)) == 1
     assert warned(X, y, target_transform="log") == []
+
+
+def test_logarithms_of_rows_far_outside_stay_near_those_of_the_targets():
+    X, y = data(200)
+    model = fit(X, y, target_transform="log", basis="linear", n_hidden=4)
+    model.output_coef_ = model.output_coef_ * 10  # values far beyond the targets
+    far = 1e3 * X
+    predicted = model.predict(far) / model.smearing_
+    assert_allclose(predicted.max(), 2 * y.max(), rtol=1e-9)
+    assert_allclose(predicted.min(), y.min() / 2, rtol=1e-9)

@@ -170,7 +170,10 @@ def test_errors_of_logarithms_on_the_scale_of_the_targets():
     _, log_scale = moments(np.log(Y), weight)
     errors = np.random.default_rng(2).normal(size=Y.shape)
     factor = np.array([1.2, 0.9])
-    predicted = np.exp(np.log(Y) + errors * log_scale) * factor
+    fitted = np.exp(np.log(Y) + errors * log_scale)
+    limited = np.clip(fitted, Y.min(axis=0) / 2, 2 * Y.max(axis=0))
+    assert (limited != fitted).any()
+    predicted = limited * factor
     found = logs.units.errors_of_unlogged(logs.rows.targets, errors, factor)
     np.testing.assert_allclose(found, (predicted - Y) / moments(Y, weight)[1])
 
