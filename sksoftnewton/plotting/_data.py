@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
+from sksoftnewton._inference.noise import quantile_of
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -77,6 +78,11 @@ class Fitted:
         ends = ends if ends.ndim == 2 else ends[:, output]
         lower, upper = np.asarray(ends, np.float64).T
         return lower, upper
+
+    def quantiles(self, shares: Array, output: int) -> Array:
+        """Quantiles of standardised residuals of one output, that intervals are of."""
+        of_outputs = self.model._posterior.quantiles
+        return np.array([quantile_of(of_outputs, s)[output] for s in shares])
 
     def unit_values(self, output: int) -> Array:
         """What is predicted where one unit has all the membership, (n_units,)."""

@@ -37,6 +37,9 @@ class DiagnosticsDisplay(Display):
     standardised : ndarray of shape (n_samples,)
         Residuals in units of their predicted standard deviations; those of the
         logarithms where the model is one of logarithms.
+    factors : ndarray of shape (2, 99), default=None
+        Ends of the intervals of levels 0.01 to 0.99, in the same units. None: those of
+        normal observations.
 
     Attributes
     ----------
@@ -66,13 +69,21 @@ class DiagnosticsDisplay(Display):
     _size = (11.0, 3.8)
 
     def __init__(
-        self, *, prediction: Array, residual: Array, standardised: Array
+        self,
+        *,
+        prediction: Array,
+        residual: Array,
+        standardised: Array,
+        factors: Array | None = None,
     ) -> None:
         self.prediction = prediction
         self.residual = residual
         self.standardised = standardised
-        within = np.abs(self.standardised)[:, None] <= norm.ppf((1 + LEVELS) / 2)
-        self.coverage = within.mean(axis=0)
+        if factors is None:
+            factors = norm.ppf([(1 - LEVELS) / 2, (1 + LEVELS) / 2])
+        lower, upper = factors
+        z = self.standardised[:, None]
+        self.coverage = np.mean((lower <= z) & (z <= upper), axis=0)
 
     @classmethod
     def from_estimator(
@@ -118,8 +129,15 @@ class DiagnosticsDisplay(Display):
         residual = target - mean
         standardised = residual / std
         if fitted.model.target_transform_ == "log":
-            standardised = _of_logarithms(target, *fitted.interval(X, output, 0.5))
-        display = cls(prediction=mean, residual=residual, standardised=standardised)
+            middle = mean / fitted.model.smearing_[output]
+            standardised = _of_logarithms(target, middle, std / mean)
+        shares = (1 - LEVELS) / 2, (1 + LEVELS) / 2
+        display = cls(
+            prediction=mean,
+            residual=residual,
+            standardised=standardised,
+            factors=np.array([fitted.quantiles(share, output) for share in shares]),
+        )
         return display.plot(ax=ax)
 
     def _draw(self) -> None:
@@ -163,13 +181,18 @@ class DiagnosticsDisplay(Display):
         panel.legend(handles=[self.coverage_, band], loc="upper left", fontsize="small")
 
 
-def _of_logarithms(target: Array, lower: Array, upper: Array) -> Array:
-    """Standardised residuals of logarithms, from the intervals of level one half.
+def _of_logarithms(target: Array, middle: Array, relative: Array) -> Array:
+    """Standardised residuals of logarithms of log-normal targets.
 
     A target that is not positive has −inf: it is outside all intervals.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n,)
+    middle : ndarray of shape (n,), exponentials of the predicted logarithms
+    relative : ndarray of shape (n,), standard deviations over means
     """
     with np.errstate(divide="ignore"):
         logarithm = np.log(np.maximum(target, 0.0))
-    low, high = np.log(lower), np.log(upper)
-    z: Array = (2 * logarithm - low - high) / (high - low) * norm.ppf(0.75)
+    z: Array = (logarithm - np.log(middle)) / np.sqrt(np.log1p(relative**2))
     return z
