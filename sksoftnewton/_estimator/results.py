@@ -40,7 +40,7 @@ def network_results(
     problem: Problem, network: Network, theta: Array, dtype: DTypeLike, place: Place
 ) -> Attributes:
     """The attributes that `predict` needs."""
-    layers = problem.layers(network, theta)
+    layers, limits = problem.layers(network, theta), problem.units.limits
     hidden_coef = layers.hidden_coef.astype(dtype, copy=False)
     # The logits of rows far from zero are differences of large numbers: the rounding
     # of the weights goes into the intercept, and what float32 cannot hold is kept.
@@ -62,7 +62,7 @@ def network_results(
     return {
         **_moved(attributes, place),
         "basis_": problem.basis,
-        "_limits": problem.units.limits,
+        "_limits": None if limits is None else limits.tolist(),  # no array of a place
         "target_transform_": "log" if problem.log else "identity",
     }
 
