@@ -44,24 +44,23 @@ class RampSearch:
         best = plain
         for n_inner in fitting_levels(plain.problem, at_least_one=asked_for):
             problem = best.problem.with_ramps(n_inner)
-            k = best.network.n_hidden
-            refined = best is not plain
-            if refined and not self.widths.affordable(
-                problem, k, GRAMS_TO_REFINE, RAMPS_WORK
-            ):
-                break
             if best is plain:
                 run = self.widths.best(problem, known=plain)
+                kept = asked_for or self.widths.preferred(run, best)
+            elif self._affordable(problem, best.network.n_hidden):
+                run, kept = self._finer(best, problem)
             else:
-                run = self._finer(best, problem)
-            wanted = asked_for and best is plain
-            if not wanted and not self.widths.preferred(run, best):
+                break
+            if not kept:
                 break
             best = run
         return best
 
-    def _finer(self, coarse: Run, problem: Problem) -> Run:
-        """The same network on ramps between more knots."""
+    def _affordable(self, problem: Problem, k: int) -> bool:
+        return self.widths.affordable(problem, k, GRAMS_TO_REFINE, RAMPS_WORK)
+
+    def _finer(self, coarse: Run, problem: Problem) -> tuple[Run, bool]:
+        """The same network on ramps between more knots, and whether it is preferred."""
         began = time.perf_counter()
         trainer, candidates = self.widths.trainer, self.widths.candidates
         with self.widths.settings.monitor.task(f"{problem.n_columns} columns"):
@@ -69,7 +68,7 @@ class RampSearch:
         candidates.remember(run)
         kept = self.widths.preferred(run, coarse)
         candidates.record(run, "ramps", time.perf_counter() - began, kept)
-        return run
+        return run, kept
 
 
 def worth_trying(plain: Run) -> bool:

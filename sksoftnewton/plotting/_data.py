@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from sksoftnewton._activations import get_activation
+from sksoftnewton._estimator.explanation import unit_values
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference.noise import quantile_of
 
@@ -86,10 +86,7 @@ class Fitted:
 
     def unit_values(self, output: int) -> Array:
         """What is predicted where one unit has all the membership, (n_units,)."""
-        h = get_activation(self.model.output_activation)
-        values: Array = h.value(np.asarray(self.model.output_coef_[output]))
-        if self.model.target_transform_ == "log":
-            values = np.exp(values) * self.model.smearing_[output]
+        values: Array = unit_values(self.model)[output]
         return values
 
     def check_output(self, output: Any) -> int:
