@@ -26,6 +26,9 @@ FALL, PATIENCE = 2.0, 3
 ROUNDS = 30
 NEGLIGIBLE = 1e-3  # decrease of F as a share of the least noise variance
 ENOUGH = 0.1  # change of log evidence in a round that ends the training of a candidate
+# A candidate this far behind a rival is given up when a round gains less than so much
+# of the gap.
+HOPELESS, HOPE = 10.0, 0.2
 
 
 class Trainer:
@@ -44,6 +47,7 @@ class Trainer:
         self.settings = settings
         self.n_rows = n_rows
         self.rng = rng
+        self._coarse = 0.0  # the largest α₁ for which float32 was too coarse
 
     def alpha_on(self, problem: Problem, run: Run) -> tuple[float, float]:
         """The run's penalties, or for "auto" those of equal precisions."""
@@ -56,10 +60,14 @@ class Trainer:
     def with_posterior(self, run: Run) -> Run:
         """The run with its posterior, whose cost goes on the account of its history."""
         began = time.perf_counter()
-        judged = run.with_posterior()
-        if judged is run or judged.posterior is None or not run.history:
-            return judged
         network = run.network
+        judged = run.with_posterior(coarse=network.alpha[0] <= self._coarse)
+        if judged is run or judged.posterior is None:
+            return judged
+        if judged.posterior.coarse:
+            self._coarse = max(self._coarse, network.alpha[0])
+        if not run.history:
+            return judged
         share = network.rows.n_rows / self.n_rows
         last = dict(run.history[-1])
         last["passes"] += share * judged.posterior.work / network.gradient_work
@@ -81,16 +89,17 @@ class Trainer:
         """After the few iterations that tell good starts from bad."""
         return self.with_posterior(self.advanced(run, LOOSE, SCREENING))
 
-    def trained(self, run: Run) -> Run:
+    def trained(self, run: Run, rival: float = -np.inf) -> Run:
         """Far enough to be compared with other networks, with its posterior."""
         if self.settings.alpha is None:
-            return self.settled(run, enough=ENOUGH)
+            return self.settled(run, enough=ENOUGH, rival=rival)
         return self.finished(run)
 
-    def settled(self, run: Run, enough: float = 0.0) -> Run:
+    def settled(self, run: Run, enough: float = 0.0, rival: float = -np.inf) -> Run:
         """Alternate a few iterations with updates of alpha until it settles.
 
-        Or until a round changes the score by less than ``enough``.
+        Or until a round changes the score by less than ``enough``, or leaves no hope
+        to reach that of a rival.
         """
         if run.settled:
             return run
@@ -109,7 +118,10 @@ class Trainer:
             alpha, change = self._updated_alpha(run)
             if change < SETTLED and run.status == CONVERGED:
                 return replace(run, settled=True)
-            if abs(run.score - score) < enough or not self._iterations_left(run):
+            gained, gap = run.score - score, rival - run.score
+            hopeless = gap > HOPELESS and gained < HOPE * gap
+            enough_known = abs(gained) < enough or hopeless
+            if enough_known or not self._iterations_left(run):
                 return run
             score = run.score
             run = self.moved(run, alpha=alpha)
