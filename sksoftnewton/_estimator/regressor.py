@@ -215,7 +215,8 @@ class TwoLayerSoftmaxRegressor(
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
-        one value and gradient over all rows) and ``time`` (s).
+        one value and gradient over all rows), ``time`` (s) and ``alpha``, the first
+        penalty in use.
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}

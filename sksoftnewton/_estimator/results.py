@@ -132,7 +132,8 @@ def check_finite(attributes: Attributes) -> None:
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:
     unit = run.problem.units.loss
-    history = columns([in_units(row, unit) for row in run.history], HISTORY)
+    rows = [in_units(row, unit) for row in run.history]
+    history = columns(rows, (*HISTORY, "alpha"))
     on_all = history["loss"][history["n_rows"] == n_rows]
     return {
         "history_": history,
