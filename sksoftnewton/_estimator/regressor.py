@@ -514,11 +514,11 @@ class TwoLayerSoftmaxRegressor(
         """Draw new observations, jointly for all rows.
 
         Each draw is one of the parameters, which all rows and outputs share, and one of
-        the noise of each row. Without the log scale draws are normal with the mean and
-        the covariance that `predict` returns; those beyond the range of the output
-        activation are moved to its ends. On the log scale they are exponentials of
-        normal draws of log y: their medians are exponentials of what is fitted, and
-        their means those of `predict` as far as residuals are normal.
+        the noise of each row. The draws at one row have the quantiles of residuals that
+        `predict_interval` returns as well. They depend on those at other rows as the
+        covariance of `predict` says, and have this covariance as far as residuals are
+        normal. On the log scale log y is drawn. Draws beyond the range of the output
+        activation are moved to its ends.
 
         Parameters
         ----------
