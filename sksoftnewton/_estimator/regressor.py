@@ -322,6 +322,7 @@ class TwoLayerSoftmaxRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         positive = self.output_activation in ("softplus", "exp", "relu")
         if positive or self.target_transform == "log":
             tags.target_tags.positive_only = True

@@ -75,8 +75,12 @@ def test_convergence_marks_changes_of_the_penalty(model, sampled):
     assert text == f"alpha changed, {model.alpha_[0]:.1e} at the end"
 
     # Rows that are added change alpha too, but not the prior: the line is broken there.
-    given = ConvergenceDisplay.from_estimator(sampled)
-    assert given.penalties_ == []
+    n_rows = sampled.history_["n_rows"]
+    grown = {**sampled.history_, "alpha": 1 / n_rows}
+    x = np.arange(sampled.n_iter_)
+    display = ConvergenceDisplay(x=x, history=grown, n_samples=5000).plot()
+    assert len(np.unique(n_rows)) > 1
+    assert display.penalties_ == []
 
 
 def test_convergence_of_a_history_without_penalties(sampled):
