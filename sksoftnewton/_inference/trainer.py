@@ -222,9 +222,11 @@ class Trainer:
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent
+        alpha, _ = run.problem.units.alpha(network.alpha)
         history = tuple(
             {
                 **row,
+                "alpha": alpha,
                 "passes": passes + share * row["passes"],
                 "time": seconds + row["time"],
             }
