@@ -60,3 +60,12 @@ def test_hopeless_candidates_are_given_up():
     assert near.score == alone.score > far.score
     # The second of several rounds cannot gain a fifth of so much.
     assert len(far.history) == SCREENING + ROUND < len(alone.history)
+
+
+def test_the_end_in_float64_goes_on_where_float32_stopped():
+    """With its pairs, its metric and what the rule has seen: a few more gradients."""
+    X, y = make_friedman1(20_000, noise=1.0, random_state=0)
+    model = TwoLayerSoftmaxRegressor(16, alpha=1e-4, random_state=0).fit(X, y)
+    steps, rows = model.history_["n_cg"], model.history_["n_rows"]
+    assert steps[-1] <= 2 < steps[-2] and rows[-2] == 20_000
+    assert model.history_["sketch_size"][-1] == model.history_["sketch_size"][-2] > 0
