@@ -26,6 +26,6 @@ MPLBACKEND=Agg OPENBLAS_NUM_THREADS=1 "$python" -m sphinx -W --keep-going -q \
 (cd docs/checks && npm install --silent --no-audit --no-fund --no-package-lock)
 skip=('^https?://(?!localhost)')
 [ $external = yes ] && skip=()
-node docs/checks/node_modules/.bin/linkinator "$site" --server-root "$site" \
+node docs/checks/node_modules/.bin/linkinator "$site" \
     --recurse --check-fragments --verbosity error "${skip[@]/#/--skip=}"
 node docs/checks/pages.mjs "$site" $pictures

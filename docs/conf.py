@@ -140,20 +140,25 @@ def describe_thumbnails(app, doctree):
             image["alt"] = escape(EXAMPLES[found[1]])
 
 
-# Where a name may be broken: after dots and underscores, and between its words.
-NAME = re.compile(r"(?<=<span class=\"pre\">)[^<]{9,}|(?<=<h1>)[^<]+")
+# Where a long name may be broken: after dots and underscores, and between its words.
+NAME = re.compile(r"(?<=<span class=\"pre\">)[^<]{22,}|(?<=<h1>)[^<]+")
 JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._=])(?=\w)")
+# Pictures scroll on a phone, and are links, so that one can also open them.
+PICTURE = re.compile(r"(<p>|<figure[^>]*>\s*)(<img [^>]*src=\"([^\"]+)\"[^>]*>)")
+# A corner of a table that is empty is no header, and what stands in a list is an item.
+CORNER = re.compile(r"<th(?: class=\"head\")?>(?:<p></p>)?</th>")
 
 
-def break_names(app, pagename, templatename, context, doctree):
+def finish_page(app, pagename, templatename, context, doctree):
     if "body" in context:
-        context["body"] = NAME.sub(
-            lambda found: JOINT.sub("<wbr>", found[0]), context["body"]
-        )
+        body = NAME.sub(lambda found: JOINT.sub("<wbr>", found[0]), context["body"])
+        body = PICTURE.sub(r'\1<a class="picture" href="\3">\2</a>', body)
+        body = CORNER.sub("<td></td>", body)
+        context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def setup(app):
     app.connect("autodoc-process-docstring", escape_markup, priority=900)
     app.connect("source-read", trim_examples)
     app.connect("doctree-read", describe_thumbnails)
-    app.connect("html-page-context", break_names)
+    app.connect("html-page-context", finish_page)
