@@ -60,7 +60,7 @@ for (const name of pages) {
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 900 });
     for (const theme of THEMES) {
-      await page.emulateMedia({ colorScheme: theme });
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       await page.goto(pathToFileURL(join(site, name)).href, { waitUntil: "load" });
       for (const fault of [...(await faults(page)), ...errors.splice(0)]) {
         console.log(`${relative(site, join(site, name))} (${width} px, ${theme}): ${fault}`);

@@ -60,11 +60,13 @@ plt.show()
 # How the sketched fit went: most of the way is done on samples of the rows, in the
 # shaded part, and the rest with a matrix from a part of them.
 
-ConvergenceDisplay.from_estimator(models["sketched"], x="passes")
+display = ConvergenceDisplay.from_estimator(models["sketched"], x="passes")
+display.ax_[0].set_title("The sketched fit")
 plt.show()
 
 # %%
 # On the exact path every iteration forms the matrix of all rows.
 
-ConvergenceDisplay.from_estimator(models["exact"], x="passes")
+display = ConvergenceDisplay.from_estimator(models["exact"], x="passes")
+display.ax_[0].set_title("The exact fit")
 plt.show()

@@ -29,7 +29,8 @@ print(
 # penalty, which the evidence chooses as well, leaves them with few effective
 # parameters.
 
-EvidenceDisplay.from_estimator(model)
+display = EvidenceDisplay.from_estimator(model)
+display.ax_[0].set_title("Evidence and effective parameters of each width")
 plt.show()
 
 # %%

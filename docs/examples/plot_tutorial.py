@@ -176,6 +176,7 @@ plt.show()
 
 figure, axes = plt.subplots(3, figsize=(6.4, 10), layout="constrained")
 DiagnosticsDisplay.from_estimator(model, X_test, y_test, ax=axes)
+axes[0].set_title("Residuals, their quantiles, and coverage")
 plt.show()
 
 # %%
