@@ -4,8 +4,7 @@ Counts, and where boosting is better
 
 An output activation keeps predictions in the range of the target: ``"softplus"`` and
 ``"exp"`` above zero. The counts here are visits to a doctor in a year, by persons in
-the RAND health insurance experiment: data on which this model loses, and that can be
-seen before.
+the RAND health insurance experiment: data on which this model loses.
 """
 
 import matplotlib.pyplot as plt

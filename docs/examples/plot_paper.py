@@ -5,8 +5,8 @@ The paper's problem, with its guarantee
 :func:`~sksoftnewton.two_layer_softmax_regression` minimises
 
 .. math::
-    L(x) = \tfrac12 \| A_2 \operatorname{softmax}(A_1 x) - b \|^2
-           + \tfrac12 \| w A_1 x \|^2,
+    L(x) = {} & \tfrac12 \| A_2 \operatorname{softmax}(A_1 x) - b \|^2 \\
+              & + \tfrac12 \| w A_1 x \|^2,
 
 one softmax over all rows of A1, by the approximate Newton method of `arXiv 2311.15390
 <https://arxiv.org/abs/2311.15390>`_. Its certificate says what is proven at the
