@@ -215,7 +215,8 @@ class TwoLayerSoftmaxRegressor(
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
-        one value and gradient over all rows) and ``time`` (s).
+        one value and gradient over all rows), ``time`` (s) and ``alpha``, the first
+        penalty in use.
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
@@ -321,6 +322,7 @@ class TwoLayerSoftmaxRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         positive = self.output_activation in ("softplus", "exp", "relu")
         if positive or self.target_transform == "log":
             tags.target_tags.positive_only = True
@@ -513,11 +515,11 @@ class TwoLayerSoftmaxRegressor(
         """Draw new observations, jointly for all rows.
 
         Each draw is one of the parameters, which all rows and outputs share, and one of
-        the noise of each row. Without the log scale draws are normal with the mean and
-        the covariance that `predict` returns; those beyond the range of the output
-        activation are moved to its ends. On the log scale they are exponentials of
-        normal draws of log y: their medians are exponentials of what is fitted, and
-        their means those of `predict` as far as residuals are normal.
+        the noise of each row. The draws at one row have the quantiles of residuals that
+        `predict_interval` returns as well. They depend on those at other rows as the
+        covariance of `predict` says, and have this covariance as far as residuals are
+        normal. On the log scale log y is drawn. Draws beyond the range of the output
+        activation are moved to its ends.
 
         Parameters
         ----------

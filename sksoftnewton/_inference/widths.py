@@ -94,7 +94,8 @@ class WidthSearch:
     def _best_width(self, problem: Problem, known: Run | None) -> Run:
         best = run = None if known else self.best_start(problem, 1)
         for k in self._widths(problem, RAMPS_WORK if known else 1.0):
-            run = self.best_start(problem, k, run, known)
+            rival = max(r.score for r in (best, known) if r is not None)
+            run = self.best_start(problem, k, run, known, rival)
             if best is None or self.preferred(run, best):
                 best = run
                 continue
@@ -124,10 +125,12 @@ class WidthSearch:
         k: int,
         narrower: Run | None = None,
         known: Run | None = None,
+        rival: float = -np.inf,
     ) -> Run:
         """The best network of k units, from random starts and from a narrower one.
 
-        And from one with fewer columns, if that has k units.
+        And from one with fewer columns, if that has k units. Training ends where there
+        is no hope to reach the score of a rival.
         """
         kinds = self._kinds(problem, k, narrower)
         if known is not None and known.network.n_hidden == k:
@@ -137,7 +140,7 @@ class WidthSearch:
         name = f"{k} units" if k > 1 else "1 unit"
         if len(kinds) > 1 and self.settings.n_init is None:
             with task(name):
-                best = self._screened(kinds, problem)
+                best = self._screened(kinds, problem, rival)
             self.candidates.remember(best)
             return best
         runs = []
@@ -145,7 +148,7 @@ class WidthSearch:
             began = time.perf_counter()
             with task(f"{name}, start {number}" if len(kinds) > 1 else name):
                 run = self.starts.on_growing_samples(start(), problem)
-                run = self.trainer.trained(run)
+                run = self.trainer.trained(run, rival)
             self.candidates.remember(run)
             runs.append((kind, run, time.perf_counter() - began))
         return self.candidates.kept(runs)
@@ -157,7 +160,7 @@ class WidthSearch:
             narrower, narrower.problem, k, narrower.network.alpha
         )
         with self.settings.monitor.task(f"{k} units"):
-            run = self.trainer.trained(start)
+            run = self.trainer.trained(start, narrower.score)
         self.candidates.remember(run)
         return self.candidates.kept([("split", run, time.perf_counter() - began)])
 
@@ -211,7 +214,9 @@ class WidthSearch:
         alphas = [(FIRST_ALPHA, FIRST_ALPHA)]
         return [*alphas, (strong, FIRST_ALPHA)] if strong > FEW else alphas
 
-    def _screened(self, kinds: list[tuple[str, Start]], problem: Problem) -> Run:
+    def _screened(
+        self, kinds: list[tuple[str, Start]], problem: Problem, rival: float
+    ) -> Run:
         """Go on with the start that is best after a few iterations."""
         screened: list[tuple[str, Run, float]] = []
         for kind, start in kinds:
@@ -227,6 +232,6 @@ class WidthSearch:
         first = self.candidates.kept(screened, final=False)
         began = time.perf_counter()
         run = self.starts.on_growing_samples(first, problem)
-        run = self.trainer.trained(run)
+        run = self.trainer.trained(run, rival)
         self.candidates.trained_further(run, time.perf_counter() - began)
         return run
