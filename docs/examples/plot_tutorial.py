@@ -16,7 +16,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import skops.io
+from onnxruntime import InferenceSession
 from plotnine.data import diamonds
+from skl2onnx import to_onnx
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
 from sklearn.impute import SimpleImputer
@@ -27,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton.onnx import register_converter
 from sksoftnewton.plotting import DiagnosticsDisplay, PredictionIntervalDisplay
 
 # sphinx_gallery_thumbnail_number = 2
@@ -237,3 +240,16 @@ with tempfile.TemporaryDirectory() as folder:
     loaded = skops.io.load(path, trusted=types)
 print(*types, sep="\n")
 print("same predictions:", np.array_equal(loaded.predict(X_test), mean))
+
+# %%
+# To predict without Python, convert the fitted model to ONNX. Here it is the regressor,
+# which takes the prepared columns.
+
+register_converter()
+rows = model[:-1].transform(X_test).to_numpy()
+graph = to_onnx(regressor, rows[:1])
+session = InferenceSession(
+    graph.SerializeToString(), providers=["CPUExecutionProvider"]
+)
+(converted,) = session.run(None, {"X": rows})
+print(f"largest relative difference {np.max(np.abs(converted[:, 0] / mean - 1)):.0e}")
