@@ -801,8 +801,11 @@ class TwoLayerSoftmaxRegressor(
         Parameters
         ----------
         X : array-like or CSR of shape (n_samples, n_features), or Dask collection
+            Rows to predict.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), or Dask's
+            Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 equals the row given twice.
 
         Returns
         -------

@@ -113,8 +113,12 @@ def extremes(X: Any) -> tuple[Array, Array]:
     if sp.issparse(X):
         return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
     parts = [(X[b].min(axis=0), X[b].max(axis=0)) for b in _blocks(X)]
+    # Memory maps may hold whole numbers and truth values, whose arithmetic is another.
     lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
-    return lowest.min(axis=0), highest.max(axis=0)
+    return (
+        lowest.min(axis=0).astype(np.float64),
+        highest.max(axis=0).astype(np.float64),
+    )
 
 
 def _blocks(X: Any) -> Iterator[slice]:
