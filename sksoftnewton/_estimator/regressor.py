@@ -837,6 +837,10 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             return memberships(X, first, intercept, self.basis_)
 
+    def _validate_params(self) -> None:
+        with np.errstate(over="ignore"):  # of a float32 beside the largest float64
+            super()._validate_params()
+
     # -- inside fit -------------------------------------------------------------
 
     def _validated_for_fit(
