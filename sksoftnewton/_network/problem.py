@@ -118,7 +118,7 @@ class Problem:
         self.basis = Basis.linear(X.shape[1])
         X, Y, weight = _counted(X, Y, weight)
         self.features = Standardisation.of(X, weight)
-        moments = Standardisation.of(Y, weight, unseen=0.0)
+        moments = Standardisation.of(Y, weight)
         check_magnitudes(X, Y, self.features, moments.scale)
         self.units = Units.of(activation, Y, weight, moments)
         self._Y = Y

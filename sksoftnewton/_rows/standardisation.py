@@ -17,7 +17,7 @@ MOMENT_ROWS = 8192  # dense rows made at a time
 # Beyond these sizes squares come near to the ends of what numbers can hold.
 SMALLEST, LARGEST = 1e-100, 1e100
 FAR = 1e75  # standard deviations
-# The rounding of a constant column is scaled down by so much: no feature to learn from.
+# The rounding of a constant column is scaled down by so much: nothing to learn.
 UNSEEN = 1e8
 
 
@@ -36,12 +36,12 @@ class Standardisation:
         return Standardisation(self.mean[columns], self.scale[columns])
 
     @classmethod
-    def of(cls, X: Any, weight: Array, *, unseen: float = UNSEEN) -> Standardisation:
+    def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
         Constant is what varies by no more than a few units of the last digit;
-        ``unseen`` times that is the scale where it is above 1, so that rounding is no
-        feature. Columns of huge or tiny numbers are taken in units of a power of two
+        `UNSEEN` times that is the scale where it is above 1, so that rounding is no
+        feature and no target. Columns of huge or tiny numbers are taken in units of a power of two
         near their largest magnitude, which rounds nothing.
         """
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
@@ -53,7 +53,7 @@ class Standardisation:
             inside = _moments(X, weight, extreme, unit)
             mean[extreme], std[extreme] = (moment * unit for moment in inside)
         rounding = 8 * np.finfo(X.dtype).eps * np.abs(mean)
-        constant = np.maximum(unseen * rounding, 1.0)
+        constant = np.maximum(UNSEEN * rounding, 1.0)
         return cls(mean, np.where(std <= rounding, constant, std))
 
     def within_reach(self, X: Any, columns: Index) -> Any:
@@ -101,8 +101,8 @@ def _moments(
 ) -> tuple[Array, Array]:
     """Weighted means and standard deviations of some columns, in the given units.
 
-    Two passes over blocks of rows, relative to the first row, so that a large mean
-    costs no accuracy.
+    Two passes over blocks of rows, relative to the row that weighs most, so that
+    neither a large mean nor a far row of next to no weight costs accuracy.
     """
     if sp.issparse(X):
         return _sparse_moments(X, weight, columns, unit)
@@ -113,7 +113,8 @@ def _moments(
         return part if columns is None else part[:, columns] / unit
 
     blocks = list(_blocks(X))
-    origin = block(slice(0, 1))[0].astype(np.float64)
+    heaviest = int(np.argmax(weight))
+    origin = block(slice(heaviest, heaviest + 1))[0].astype(np.float64)
     mean = origin + sum(weight[b] @ (block(b) - origin) for b in blocks) / total
     variance = sum(weight[b] @ (block(b) - mean) ** 2 for b in blocks) / total
     return mean, np.sqrt(variance)
