@@ -3,9 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
-
 if TYPE_CHECKING:
+    from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
     from sksoftnewton._paper.certificate import ConvergenceCertificate
     from sksoftnewton._paper.certification import certify
     from sksoftnewton._paper.regression import two_layer_softmax_regression
@@ -25,22 +24,23 @@ __all__ = [
     "two_layer_softmax_regression",
 ]
 
-# The paper's column is loaded when it is first asked for: who wants the estimator
-# does not wait for it.
+# Each column is loaded when it is first asked for: who wants the estimator does not
+# wait for the paper's, and the command line can be interrupted before it has either.
 _MODULES = {
-    "ConvergenceCertificate": "certificate",
-    "SoftmaxRegressionResult": "result",
-    "certify": "certification",
-    "leverage_scores": "sparsifier",
-    "spectral_sparsifier": "sparsifier",
-    "two_layer_softmax_regression": "regression",
+    "ConvergenceCertificate": "_paper.certificate",
+    "SoftmaxRegressionResult": "_paper.result",
+    "TwoLayerSoftmaxRegressor": "_estimator.regressor",
+    "certify": "_paper.certification",
+    "leverage_scores": "_paper.sparsifier",
+    "spectral_sparsifier": "_paper.sparsifier",
+    "two_layer_softmax_regression": "_paper.regression",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"sksoftnewton._paper.{_MODULES[name]}")
+    module = import_module(f"sksoftnewton.{_MODULES[name]}")
     globals()[name] = value = getattr(module, name)
     return value
 

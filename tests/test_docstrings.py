@@ -6,6 +6,7 @@ import pytest
 from numpydoc.validate import validate
 
 import sksoftnewton
+import sksoftnewton.onnx
 import sksoftnewton.plotting
 
 # As in sklearn/tests/test_docstrings.py.
@@ -17,7 +18,7 @@ RESULTS = {"ConvergenceCertificate": {"PR01"}}
 
 def public():
     """The path of each public object, and whether it is a method."""
-    for module in (sksoftnewton, sksoftnewton.plotting):
+    for module in (sksoftnewton, sksoftnewton.onnx, sksoftnewton.plotting):
         for name in module.__all__:
             value = getattr(module, name)
             if not (inspect.isclass(value) or inspect.isfunction(value)):

@@ -18,13 +18,15 @@ Array = NDArray[np.float64]
 
 # The sum of the weights counts as the number of rows.
 WEIGHT_RANGE = 1e-100, 1e100
+# Integers can be larger, and then no float.
+LARGEST = float(np.finfo(np.float64).max)
 
 # What scikit-learn checks of each parameter.
 CONSTRAINTS: dict[str, list[Any]] = {
     "n_hidden": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "output_activation": [StrOptions(set(ACTIVATION_NAMES))],
     "alpha": [
-        Interval(Real, 0, None, closed="left"),
+        Interval(Real, 0, LARGEST, closed="both"),
         "array-like",
         StrOptions({"auto"}),
     ],
@@ -41,7 +43,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     ],
     "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
+    "tol": [Interval(Real, 0, LARGEST, closed="both")],
     "warm_start": ["boolean"],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],
@@ -168,5 +170,5 @@ def _as_floats(given: Any) -> Array | None:
     """An array of floats, or None where that is impossible."""
     try:
         return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -92,6 +92,7 @@ def interval(mean: Array, deviation: Array, level: float, quantiles: Array) -> A
     level : float
     quantiles : ndarray of shape (n_outputs, n_levels), of standardised residuals
     """
+    level = float(level)
     factors = [
         quantile_of(quantiles, share) for share in ((1 - level) / 2, (1 + level) / 2)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -56,6 +57,7 @@ from sksoftnewton._estimator.results import (
 )
 from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
+from sksoftnewton._estimator.stream import Memory
 from sksoftnewton._estimator.summary import Summary, summary
 from sksoftnewton._inference.candidates import outcome
 from sksoftnewton._inference.monitor import Monitor
@@ -215,7 +217,8 @@ class TwoLayerSoftmaxRegressor(
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
-        one value and gradient over all rows) and ``time`` (s).
+        one value and gradient over all rows), ``time`` (s) and ``alpha``, the first
+        penalty in use.
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
@@ -271,6 +274,7 @@ class TwoLayerSoftmaxRegressor(
     alpha_: Array
     _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
     _seen: Seen | None = None  # of the training rows
+    _memory: Memory | None = None  # of the rows that partial_fit was given
 
     def __init__(
         self,
@@ -321,6 +325,7 @@ class TwoLayerSoftmaxRegressor(
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         positive = self.output_activation in ("softplus", "exp", "relu")
         if positive or self.target_transform == "log":
             tags.target_tags.positive_only = True
@@ -393,10 +398,78 @@ class TwoLayerSoftmaxRegressor(
             check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(_of_the_data(checked), **fitted)
+        self.__dict__.update(_of_the_data(checked), _memory=None, **fitted)
         tasks.end_fit()
         settings.monitor.chosen(outcome(run))
         warn_of(found)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> TwoLayerSoftmaxRegressor:
+        """Fit to these rows and those of earlier calls.
+
+        Up to 10,000 rows are remembered, in the model: all of them, or a random sample
+        in which each row of the stream has the same chance to be. A call goes on from
+        the solution before it, with the rows remembered. Whenever half as many rows
+        again have been seen, or a parameter has been changed, it is a new fit to them,
+        which chooses width, features and scales anew. So the order of the rows does not
+        matter, and as long as all rows are remembered a new fit is the same as `fit`.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+            Rows that have not been passed before.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in the closed range of the output activation.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 equals the row given twice.
+
+        Returns
+        -------
+        self : TwoLayerSoftmaxRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            As `fit`, and for rows of another kind than those before.
+
+        Warns
+        -----
+        UserWarning
+            After `fit`, which keeps no rows: these rows are the first then.
+
+        See Also
+        --------
+        fit : Forgets the rows remembered, and fits to all rows it is given.
+        """
+        begun = self._memory is not None
+        if not begun and hasattr(self, "hidden_coef_"):
+            warnings.warn(
+                "partial_fit begins with these rows: it goes on from earlier calls to "
+                "partial_fit, not from fit, which keeps no rows.",
+                stacklevel=3,
+            )
+        checked = copy(self)
+        data, Y, weight = checked._validated_for_fit(X, y, sample_weight, not begun)
+        memory = self._memory or Memory.empty(data, Y)
+        seed = int(generator(self.random_state).integers(2**31))
+        memory = memory.with_rows(data, Y, weight, seed)
+
+        parameters = repr(self.get_params())
+        anew = memory.is_due(parameters)
+        if begun and self.target_transform_ == "log":  # what a new fit may give up
+            anew = anew or memory.Y.min() <= 0
+        model = copy(self)
+        model.warm_start = not anew
+        one_output = checked._one_output
+        model.fit(memory.X, memory.Y[:, 0] if one_output else memory.Y, memory.weight)
+
+        model._memory = memory.searched(parameters) if anew else memory
+        model.warm_start = self.warm_start
+        self.__dict__.update(vars(model), **_of_the_data(checked))
         return self
 
     def predict(
@@ -513,11 +586,11 @@ class TwoLayerSoftmaxRegressor(
         """Draw new observations, jointly for all rows.
 
         Each draw is one of the parameters, which all rows and outputs share, and one of
-        the noise of each row. Without the log scale draws are normal with the mean and
-        the covariance that `predict` returns; those beyond the range of the output
-        activation are moved to its ends. On the log scale they are exponentials of
-        normal draws of log y: their medians are exponentials of what is fitted, and
-        their means those of `predict` as far as residuals are normal.
+        the noise of each row. The draws at one row have the quantiles of residuals that
+        `predict_interval` returns as well. They depend on those at other rows as the
+        covariance of `predict` says, and have this covariance as far as residuals are
+        normal. On the log scale log y is drawn. Draws beyond the range of the output
+        activation are moved to its ends.
 
         Parameters
         ----------
@@ -764,10 +837,14 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             return memberships(X, first, intercept, self.basis_)
 
+    def _validate_params(self) -> None:
+        with np.errstate(over="ignore"):  # of a float32 beside the largest float64
+            super()._validate_params()
+
     # -- inside fit -------------------------------------------------------------
 
     def _validated_for_fit(
-        self, X: Any, y: Any, sample_weight: Any
+        self, X: Any, y: Any, sample_weight: Any, reset: bool = True
     ) -> tuple[Any, Array, Array]:
         """X, y with a column for each output, and weights; sets what they determine."""
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
@@ -775,6 +852,7 @@ class TwoLayerSoftmaxRegressor(
                 self,
                 numeric_input(X, "X"),
                 numeric_input(y, "y"),
+                reset=reset,
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
                 multi_output=True,

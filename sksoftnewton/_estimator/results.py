@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._estimator.array_api import Place, to_numpy
 from sksoftnewton._inference.monitor import HISTORY, columns, in_units
-from sksoftnewton._inference.noise import residual_quantiles, unit_variances
+from sksoftnewton._inference.noise import Residuals
 from sksoftnewton._inference.posterior import Posterior
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.search import Search
@@ -81,13 +81,16 @@ def _evidence_results(run: Run, noise: str) -> Attributes:
             "log_evidence_": np.nan,
             "effective_dof_": np.nan,
             "noise_variance_": variance,
-            "unit_noise_variance_": _of_units(variance, run),
+            "unit_noise_variance_": np.repeat(
+                variance[:, None], run.network.n_hidden, axis=1
+            ),
         }
     noise_variance = posterior.noise_variances() * scale**2
-    variances = _of_units(posterior.noise_variances(), run)
+    residuals = Residuals.of(posterior)
+    variances = residuals.constant_variances()
     if noise == "auto":
-        variances = unit_variances(posterior)
-    quantiles = residual_quantiles(posterior, variances)
+        variances = residuals.unit_variances()
+    quantiles = residuals.quantiles(variances)
     unit_noise = variances * scale[:, None] ** 2
     space = problem.row_space.without_rows() if problem.row_space else None
     coordinates = Coordinates(
@@ -106,11 +109,6 @@ def _evidence_results(run: Run, noise: str) -> Attributes:
             posterior, coordinates, noise_variance, unit_noise, quantiles
         ),
     }
-
-
-def _of_units(variance: Array, run: Run) -> Array:
-    """The same variance for every unit, shape (n_outputs, n_hidden)."""
-    return np.repeat(variance[:, None], run.network.n_hidden, axis=1)
 
 
 def check_finite(attributes: Attributes) -> None:
@@ -132,7 +130,8 @@ def check_finite(attributes: Attributes) -> None:
 
 def _progress_results(run: Run, n_rows: int) -> Attributes:
     unit = run.problem.units.loss
-    history = columns([in_units(row, unit) for row in run.history], HISTORY)
+    rows = [in_units(row, unit) for row in run.history]
+    history = columns(rows, (*HISTORY, "alpha"))
     on_all = history["loss"][history["n_rows"] == n_rows]
     return {
         "history_": history,

@@ -100,7 +100,7 @@ class FeatureSelection:
         kept = np.delete(np.arange(run.problem.n_features), left_out)
         trainer = self.widths.trainer
         start = trainer.moved(run, run.problem.with_features(kept))
-        fewer = trainer.trained(replace(start, history=()))
+        fewer = trainer.trained(replace(start, history=()), run.score)
         seconds = time.perf_counter() - began
         self.widths.candidates.remember(fewer)
         self.widths.candidates.record(

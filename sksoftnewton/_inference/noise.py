@@ -9,6 +9,8 @@ which is why the squares are c² / (1 − h).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
@@ -34,70 +36,103 @@ LEVELS = np.linspace(0.005, 0.995, 199)
 NORMAL_RESIDUALS = 50
 
 
-def unit_variances(laplace: Laplace) -> Array:
-    """σ² of each output and unit, standardised, shape (n_outputs, n_hidden).
+@dataclass(frozen=True)
+class Residuals:
+    """Residuals of the rows that the noise is estimated from.
 
-    All units have the same unless the likelihood of residuals of rows left out speaks
-    against it, by more than the number of variances.
-    """
-    network, constant = laplace.network, laplace.noise_variances()
-    variances = np.repeat(constant[:, None], network.n_hidden, axis=1)
-    if network.n_hidden == 1:
-        return variances
-    rows, h = _rows_and_leverages(laplace)
-    f = _memberships(laplace, rows)
-    left = np.maximum(1 - h, LEAST_SHARE)
-    c = residuals(network.on(rows), laplace.theta)
-    for o, variance in enumerate(constant):
-        squares = np.maximum(c[:, o] ** 2 / left[:, o] / variance, LEAST_SQUARE)
-        relative = _of_units(f, squares, rows.weight)
-        of_rows = np.exp(f @ np.log(relative))
-        # Residuals of rows left out have lost nothing.
-        outside = squares / left[:, o]
-        terms = outside - np.log(of_rows) - outside / of_rows
-        gain = 0.5 * float(rows.weight @ terms)
-        if gain > DECISIVE + network.n_hidden - 1:
-            variances[o] = variance * relative
-    return variances
-
-
-def residual_quantiles(laplace: Laplace, variances: Array) -> Array:
-    """Quantiles of standardised residuals at `LEVELS`, shape (n_outputs, n_levels).
-
-    Residuals often have heavier tails than the normal distribution, or a skew: then
-    its quantiles make central intervals too wide and outer ones too narrow. Those of
-    residuals of rows left out are drawn to it as by so many normal residuals.
-
-    Parameters
+    Attributes
     ----------
-    laplace : Laplace
-    variances : ndarray of shape (n_outputs, n_hidden), from `unit_variances`
+    c : ndarray of shape (n, n_outputs), ŷ − y, standardised
+    left : ndarray of the same shape, 1 − h
+    f : ndarray of shape (n, n_hidden), memberships
+    weight : ndarray of shape (n,)
+    constant : ndarray of shape (n_outputs,), the noise where it is the same everywhere
     """
-    rows, h = _rows_and_leverages(laplace)
-    c = residuals(laplace.network.on(rows), laplace.theta)
-    f = _memberships(laplace, rows)
-    of_rows = np.exp(f @ np.log(variances).T)
-    z = -c / np.sqrt(of_rows * np.maximum(1 - h, LEAST_SHARE))
-    share = NORMAL_RESIDUALS / (NORMAL_RESIDUALS + rows.total_weight)
-    found = np.array(
-        [weighted_quantiles(column, rows.weight, LEVELS) for column in z.T]
-    )
-    quantiles: Array = share * norm.ppf(LEVELS) + (1 - share) * found
-    return quantiles
+
+    c: Array
+    left: Array
+    f: Array
+    weight: Array
+    constant: Array
+
+    @classmethod
+    def of(cls, laplace: Laplace) -> Residuals:
+        """Those of all rows of a small problem, or of some of a larger one."""
+        rows, h = _rows_and_leverages(laplace)
+        A1, _ = laplace.network.layers(laplace.theta)
+        return cls(
+            c=residuals(laplace.network.on(rows), laplace.theta),
+            left=np.maximum(1 - h, LEAST_SHARE),
+            f=softmax(rows.whole().logits(A1)).T.astype(np.float64),
+            weight=rows.weight,
+            constant=laplace.noise_variances(),
+        )
+
+    def constant_variances(self) -> Array:
+        """σ² of each output and unit, the same for all units, (n_outputs, n_hidden)."""
+        return np.repeat(self.constant[:, None], self.f.shape[1], axis=1)
+
+    def unit_variances(self) -> Array:
+        """σ² of each output and unit, standardised, shape (n_outputs, n_hidden).
+
+        All units have the same unless the likelihood of residuals of rows left out
+        speaks against it, by more than the number of variances.
+        """
+        variances = self.constant_variances()
+        n_hidden = self.f.shape[1]
+        if n_hidden == 1:
+            return variances
+        for o, variance in enumerate(self.constant):
+            left = self.left[:, o]
+            squares = np.maximum(self.c[:, o] ** 2 / left / variance, LEAST_SQUARE)
+            relative = _of_units(self.f, squares, self.weight)
+            of_rows = np.exp(self.f @ np.log(relative))
+            # Residuals of rows left out have lost nothing.
+            outside = squares / left
+            terms = outside - np.log(of_rows) - outside / of_rows
+            gain = 0.5 * float(self.weight @ terms)
+            if gain > DECISIVE + n_hidden - 1:
+                variances[o] = variance * relative
+        return variances
+
+    def quantiles(self, variances: Array) -> Array:
+        """Quantiles of standardised residuals at `LEVELS`, (n_outputs, n_levels).
+
+        Residuals often have heavier tails than the normal distribution, or a skew: then
+        its quantiles make central intervals too wide and outer ones too narrow. Those
+        of residuals of rows left out are drawn to it as by so many normal residuals.
+
+        Parameters
+        ----------
+        variances : ndarray of shape (n_outputs, n_hidden), of the units
+        """
+        of_rows = np.exp(self.f @ np.log(variances).T)
+        z = -self.c / np.sqrt(of_rows * self.left)
+        share = NORMAL_RESIDUALS / (NORMAL_RESIDUALS + self.weight.sum())
+        found = np.array([weighted_quantiles(x, self.weight, LEVELS) for x in z.T])
+        quantiles: Array = share * norm.ppf(LEVELS) + (1 - share) * found
+        return quantiles
 
 
 def quantile_of(quantiles: Array, level: float) -> Array:
     """The quantile of each output at a level, beyond the outer ones as of a normal."""
-    inner = float(np.clip(level, LEVELS[0], LEVELS[-1]))
-    factor = norm.ppf(level) / norm.ppf(inner) if inner != level else 1.0
-    at = [np.interp(inner, LEVELS, of_output) for of_output in quantiles]
-    return factor * np.array(at)
+    z = np.array(norm.ppf(level))
+    return np.array([from_normal(of_output, z) for of_output in quantiles])
 
 
-def _memberships(laplace: Laplace, rows: Rows) -> Array:
-    A1, _ = laplace.network.layers(laplace.theta)
-    f: Array = softmax(rows.whole().logits(A1)).T.astype(np.float64)
-    return f
+def from_normal(quantiles: Array, z: Array) -> Array:
+    """Standardised residuals in the places of standard normal numbers.
+
+    Parameters
+    ----------
+    quantiles : ndarray of shape (n_levels,), of one output
+    z : ndarray
+    """
+    outer = norm.ppf(LEVELS[-1])
+    inner = np.clip(z, -outer, outer)
+    beyond = np.where(inner == z, 1.0, z / np.where(inner == 0, 1.0, inner))
+    found: Array = beyond * np.interp(norm.cdf(inner), LEVELS, quantiles)
+    return found
 
 
 def _rows_and_leverages(laplace: Laplace) -> tuple[Rows, Array]:

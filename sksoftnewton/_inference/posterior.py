@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import get_activation, softmax
 from sksoftnewton._inference.evidence import Laplace, cholesky
+from sksoftnewton._inference.noise import from_normal
 from sksoftnewton._network.coordinates import Coordinates
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.rows import Rows
@@ -124,7 +125,10 @@ class Posterior:
     def draws(self, X: Any, n_draws: int, rng: np.random.Generator) -> Array:
         """Deviations of new observations from their predictions.
 
-        Each draw is one of the parameters, for all rows and outputs, and of the noise.
+        Each draw is one of the parameters, for all rows and outputs, and of the noise,
+        both normal. Their sum, in units of its standard deviation, is then replaced by
+        the standardised residual that stands in the same place among all residuals, so
+        that draws have the quantiles that intervals are of.
 
         Returns
         -------
@@ -147,6 +151,10 @@ class Posterior:
                         deviation[:, draw] += np.sum(a * z, axis=0)
                     scale = np.sqrt(self.noise[o] / self.total_weight)
                     out[here, o] += scale * deviation
+                size = np.sqrt(self._block_variance(block))[:, :, None]
+            for o, quantiles in enumerate(self.quantiles):
+                z = out[here, o] / size[:, o]
+                out[here, o] = size[:, o] * from_normal(quantiles, z)
         return out
 
     # -- rows and their gradients ---------------------------------------------------

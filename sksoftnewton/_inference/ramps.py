@@ -64,7 +64,7 @@ class RampSearch:
         began = time.perf_counter()
         trainer, candidates = self.widths.trainer, self.widths.candidates
         with self.widths.settings.monitor.task(f"{problem.n_columns} columns"):
-            run = trainer.trained(trainer.moved(coarse, problem))
+            run = trainer.trained(trainer.moved(coarse, problem), coarse.score)
         candidates.remember(run)
         kept = self.widths.preferred(run, coarse)
         candidates.record(run, "ramps", time.perf_counter() - began, kept)

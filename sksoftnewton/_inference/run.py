@@ -115,11 +115,13 @@ class Run:
             return self.before
         return self.history[-1]["passes"], self.history[-1]["time"]
 
-    def with_posterior(self) -> Run:
+    def with_posterior(self, *, coarse: bool = False) -> Run:
+        """With the posterior at θ, if float32 is too ``coarse`` for it in float64."""
         if self.posterior is not None or not has_evidence(self.network):
             return self
         run = self.with_value()
-        return replace(run, posterior=laplace(run.network, run.theta, run.value))
+        posterior = laplace(run.network, run.theta, run.value, coarse=coarse)
+        return replace(run, posterior=posterior)
 
     def with_value(self) -> Run:
         """With F at θ, which is not known after a move to another problem."""

@@ -108,8 +108,9 @@ class Search:
         if self.settings.alpha is not None:
             (problem,) = problems
             return self.widths.best(problem)
-        run, *others = (self._best_plain(problem) for problem in problems)
-        for other in others:
+        run, rivals = self._best_plain(problems[0], {})
+        for problem in problems[1:]:
+            other, _ = self._best_plain(problem, rivals)
             run = other if self.widths.preferred(other, run) else run
         return self._grown(RampSearch(self.widths).best(run))
 
@@ -138,8 +139,18 @@ class Search:
             run, k = wider, 2 * k
         return run
 
-    def _best_plain(self, problem: Problem) -> Run:
-        return FeatureSelection(self.widths).best(self.widths.best(problem))
+    def _best_plain(
+        self, problem: Problem, rivals: dict[int, float]
+    ) -> tuple[Run, dict[int, float]]:
+        """The best network without ramps, and the scores of widths on all features.
+
+        Features are not selected where scores are far behind those of rivals.
+        """
+        run = self.widths.best(problem, rivals=rivals)
+        scores = self.widths.scores
+        if self.widths.hopeless(rivals):
+            return run, scores
+        return FeatureSelection(self.widths).best(run), scores
 
     def _parts(self) -> list[Problem]:
         """The problems on the rows to choose on; others are held out if these are many.

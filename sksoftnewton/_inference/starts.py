@@ -71,7 +71,7 @@ class Starts:
         n_starts = SEVERAL if sampled and width > 1 else 1
         starts = [self.random(part, width, alpha) for _ in range(n_starts)]
         if width < k or n_starts > 1:
-            starts = [self.trainer.advanced(run, LOOSEST, SCREENING) for run in starts]
+            starts = [self._advanced(run, LOOSEST, SCREENING) for run in starts]
         best = min(starts, key=lambda run: run.value)
         if n_starts > 1:
             passes, seconds = np.sum([run.spent for run in starts], axis=0)
@@ -81,7 +81,7 @@ class Starts:
             part = self.first_sample(problem, width)
             best = replace(self.divided(best, part, width, alpha), before=best.spent)
             if width < k:
-                best = self.trainer.advanced(best, LOOSEST, SCREENING)
+                best = self._advanced(best, LOOSEST, SCREENING)
         return best
 
     def random(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:
@@ -111,11 +111,14 @@ class Starts:
             largest = 0
         while True:
             tol = max(self.trainer.settings.tol, LOOSEST * first / size)
-            run = self.trainer.advanced(run, tol, SAMPLE_ITERATIONS)
+            run = self._advanced(run, tol, SAMPLE_ITERATIONS)
             size *= GROWTH
             if size > largest:
                 return self.trainer.moved(run, problem)
             run = self.trainer.moved(run, problem.sample(size, self.rng))
+
+    def _advanced(self, run: Run, tol: float, iterations: int) -> Run:
+        return self.trainer.advanced(run, self.trainer.stage(run, tol), iterations)
 
     def widened(self, run: Run, k: int) -> Run:
         """A run that was still growing, divided into k units without training."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
 from sksoftnewton._network.regimes import NewtonSystems, Sketch
 from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, minimize
+from sksoftnewton._solver.points import ConvergenceRule
 from sksoftnewton._solver.rules import small_decrease
 
 # Iterations before starts are compared, and between updates of alpha.
@@ -26,6 +27,17 @@ FALL, PATIENCE = 2.0, 3
 ROUNDS = 30
 NEGLIGIBLE = 1e-3  # decrease of F as a share of the least noise variance
 ENOUGH = 0.1  # change of log evidence in a round that ends the training of a candidate
+# A candidate this far behind a rival is given up when a round gains less than so much
+# of the gap.
+HOPELESS, HOPE = 10.0, 0.2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Iterations at one alpha: when they end, and what makes their systems."""
+
+    converged: ConvergenceRule
+    systems: NewtonSystems
 
 
 class Trainer:
@@ -44,6 +56,7 @@ class Trainer:
         self.settings = settings
         self.n_rows = n_rows
         self.rng = rng
+        self._coarse = 0.0  # the largest α₁ for which float32 was too coarse
 
     def alpha_on(self, problem: Problem, run: Run) -> tuple[float, float]:
         """The run's penalties, or for "auto" those of equal precisions."""
@@ -56,10 +69,14 @@ class Trainer:
     def with_posterior(self, run: Run) -> Run:
         """The run with its posterior, whose cost goes on the account of its history."""
         began = time.perf_counter()
-        judged = run.with_posterior()
-        if judged is run or judged.posterior is None or not run.history:
-            return judged
         network = run.network
+        judged = run.with_posterior(coarse=network.alpha[0] <= self._coarse)
+        if judged is run or judged.posterior is None:
+            return judged
+        if judged.posterior.coarse:
+            self._coarse = max(self._coarse, network.alpha[0])
+        if not run.history:
+            return judged
         share = network.rows.n_rows / self.n_rows
         last = dict(run.history[-1])
         last["passes"] += share * judged.posterior.work / network.gradient_work
@@ -79,18 +96,19 @@ class Trainer:
 
     def screened(self, run: Run) -> Run:
         """After the few iterations that tell good starts from bad."""
-        return self.with_posterior(self.advanced(run, LOOSE, SCREENING))
+        return self.with_posterior(self.advanced(run, self.stage(run), SCREENING))
 
-    def trained(self, run: Run) -> Run:
+    def trained(self, run: Run, rival: float = -np.inf) -> Run:
         """Far enough to be compared with other networks, with its posterior."""
         if self.settings.alpha is None:
-            return self.settled(run, enough=ENOUGH)
+            return self.settled(run, enough=ENOUGH, rival=rival)
         return self.finished(run)
 
-    def settled(self, run: Run, enough: float = 0.0) -> Run:
+    def settled(self, run: Run, enough: float = 0.0, rival: float = -np.inf) -> Run:
         """Alternate a few iterations with updates of alpha until it settles.
 
-        Or until a round changes the score by less than ``enough``.
+        Or until a round changes the score by less than ``enough``, or leaves no hope
+        to reach that of a rival.
         """
         if run.settled:
             return run
@@ -99,7 +117,7 @@ class Trainer:
         for number in range(ROUNDS):
             if number or run.posterior is None:
                 iterations = ROUND if run.history else SCREENING
-                run = self.advanced(run, LOOSE, iterations)
+                run = self.advanced(run, self.stage(run), iterations)
             run = self.with_posterior(run)
             if best is None or run.score > best.score:
                 best = run
@@ -109,7 +127,10 @@ class Trainer:
             alpha, change = self._updated_alpha(run)
             if change < SETTLED and run.status == CONVERGED:
                 return replace(run, settled=True)
-            if abs(run.score - score) < enough or not self._iterations_left(run):
+            gained, gap = run.score - score, rival - run.score
+            hopeless = gap > HOPELESS and gained < HOPE * gap
+            enough_known = abs(gained) < enough or hopeless
+            if enough_known or not self._iterations_left(run):
                 return run
             score = run.score
             run = self.moved(run, alpha=alpha)
@@ -126,17 +147,18 @@ class Trainer:
         return (float(new[0]), float(new[1])), float(change)
 
     def finished(self, run: Run) -> Run:
-        """Converge to the user's tolerance at the alpha reached."""
+        """Converge to the user's tolerance at the alpha reached, at last in float64."""
         if run.finished:
             return run
-        tol, left = self.settings.tol, self._iterations_left(run)
+        left, stage = self._iterations_left(run), self._last_stage(run)
         if run.problem.rows.double is not run.problem.rows:
             if left > 1:  # one is kept for the end in float64
-                run = self.advanced(run, tol, left - 1, last=True)
+                run = self.advanced(run, stage, left - 1)
             run = self.in_double(run)
             left = self._iterations_left(run)
+            stage.systems.go_on_with(run.network)
         if left:
-            run = self.advanced(run, tol, left, last=True)
+            run = self.advanced(run, stage, left)
         else:
             run = replace(run.with_value(), status=MAX_ITER)
         return replace(self.with_posterior(run.with_value()), finished=True)
@@ -179,17 +201,27 @@ class Trainer:
             finished=False,
         )
 
-    def advanced(
-        self, run: Run, tol: float, iterations: int, *, last: bool = False
-    ) -> Run:
-        """After at most so many more iterations at the same alpha.
+    def stage(self, run: Run, tol: float = LOOSE) -> Stage:
+        """Iterations at the same alpha until the model promises little more."""
+        return self._stage(run, small_decrease(tol, self._negligible(run)))
 
-        For alpha="auto" decreases far below the least noise variance do not count.
-        """
+    def _last_stage(self, run: Run) -> Stage:
+        tol = self.settings.tol
+        return self._stage(run, small_decrease(tol, self._negligible(run), last=True))
+
+    def _stage(self, run: Run, rule: ConvergenceRule) -> Stage:
         network = run.network
-        negligible = 0.0
-        if self.settings.alpha is None:
-            negligible = NEGLIGIBLE * LEAST_NOISE * network.rows.target_variance
+        return Stage(rule, NewtonSystems(network, self.sketch_for(network), self.rng))
+
+    def _negligible(self, run: Run) -> float:
+        """For alpha="auto", a decrease far below the least noise variance."""
+        if self.settings.alpha is not None:
+            return 0.0
+        return NEGLIGIBLE * LEAST_NOISE * run.network.rows.target_variance
+
+    def advanced(self, run: Run, stage: Stage, iterations: int) -> Run:
+        """After at most so many more iterations of a stage."""
+        network = run.network
         monitor = self.settings.monitor
         if monitor.stopped:
             raise Stopped(run)
@@ -200,8 +232,8 @@ class Trainer:
         solution = minimize(
             network,
             run.theta,
-            NewtonSystems(network, self.sketch_for(network), self.rng),
-            converged=small_decrease(tol, negligible, last=last),
+            stage.systems,
+            converged=stage.converged,
             max_iter=iterations,
             n_rows=network.rows.n_rows,
             damping=run.damping,
@@ -210,9 +242,11 @@ class Trainer:
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent
+        alpha, _ = run.problem.units.alpha(network.alpha)
         history = tuple(
             {
                 **row,
+                "alpha": alpha,
                 "passes": passes + share * row["passes"],
                 "time": seconds + row["time"],
             }

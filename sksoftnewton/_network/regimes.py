@@ -133,6 +133,11 @@ class NewtonSystems:
         self._last: HessianSystem | None = None
         self._rest = 0
 
+    def go_on_with(self, network: Network) -> None:
+        """Go on with the same network in another precision, in the metric at hand."""
+        self._network = network
+        self._quasi_newton.keep_metric()
+
     def __call__(self, point: Point, decrease: float) -> System | QuasiNewton:
         """The system at a point, after an iteration that lowered F by so much."""
         if self._last is not None and self._last.indefinite:

@@ -25,6 +25,8 @@ AUTO = "auto"
 SMALLEST_EPSILON = 1e-8
 # Squares and cubes of products of A1, A2, b and w stay far from under- and overflow.
 LARGEST_ENTRY = 1e50
+# Integers can be larger, and then no float.
+LARGEST_FLOAT = float(np.finfo(np.float64).max)
 
 Constraints = dict[str, list[Any]]
 
@@ -48,7 +50,7 @@ CERTIFY = {"sketch": [StrOptions(set(SKETCHES))]} | _PROBLEM
 REGRESSION = {
     "sketch": [StrOptions({AUTO, *SKETCHES})],
     "globalize": ["boolean"],
-    "tol": [Interval(Real, 0, None, closed="left")],
+    "tol": [Interval(Real, 0, LARGEST_FLOAT, closed="both")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "callback": [callable, None],
     "certificate": ["boolean"],
@@ -73,7 +75,8 @@ def check_options(
     Of the arguments in ``given`` those with constraints are looked at.
     """
     checked = {name: given[name] for name in constraints}
-    validate_parameter_constraints(constraints, checked, caller_name=caller)
+    with np.errstate(over="ignore"):  # of a float32 beside the largest float64
+        validate_parameter_constraints(constraints, checked, caller_name=caller)
 
 
 def check_size(A: Matrix, name: str, least: float = 1 / LARGEST_ENTRY) -> None:

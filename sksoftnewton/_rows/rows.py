@@ -82,6 +82,7 @@ class Rows:
         self.n_outputs = targets.shape[1]
         self.sparse: bool = sp.issparse(X) and basis is None
         self.scratch = Scratch(self.dtype)
+        self.single = self  # the same rows in float32, where those were there first
         self._blocks: dict[int, list[Block]] = {}
         self.X: Any = X
         if self.sparse:
@@ -168,7 +169,9 @@ class Rows:
 
     @cached_property
     def _in_float64(self) -> Rows:
-        return self._changed(dtype=np.float64)
+        rows = self._changed(dtype=np.float64)
+        rows.single = self
+        return rows
 
     def with_targets(self, targets: Array) -> Rows:
         """The same rows with other targets."""

@@ -105,12 +105,22 @@ class QuasiNewton:
         self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
         self.n_trials = 0
         self.damping = np.inf
+        self._metric: Metric  # there is none before the first iteration
+        self._keeps_metric = False
 
     def at(self, point: Point) -> QuasiNewton:
-        """The same pairs with the metric at another point."""
-        self._metric = self._metric_at(point)
+        """The same pairs with the metric at another point, or with the one kept."""
+        if self._keeps_metric:
+            self._metric.work = 0.0  # counted before
+        else:
+            self._metric = self._metric_at(point)
+        self._keeps_metric = False
         self.n_trials = 0
         return self
+
+    def keep_metric(self) -> None:
+        """Go on in the metric at hand, if there is one, once more."""
+        self._keeps_metric = hasattr(self, "_metric")
 
     @property
     def sketch_size(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sksoftnewton.plotting._base import BLUE, GREEN, VERMILLION, Display
+from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
 from sksoftnewton.plotting._data import Array, Fitted, Flags
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ConvergenceDisplay(Display):
     Newton matrix was made. Values on a sample of the rows are not those of the
     whole data: this part of a fit is shaded, and lines are broken where rows were
     added. With ``alpha="auto"`` F itself changes whenever alpha is updated, so that
-    it may rise.
+    it may rise: dotted lines stand there.
 
     Only the network that is kept is shown, from its start on; other widths, starts
     and sets of features are in `EvidenceDisplay`.
@@ -40,8 +40,8 @@ class ConvergenceDisplay(Display):
     x : ndarray of shape (n_iter,)
         Position of each iteration.
     history : dict of ndarrays of shape (n_iter,)
-        ``loss``, ``gradient_norm``, ``n_rows``, ``sketch_size`` and ``n_cg`` as in
-        ``history_`` of `TwoLayerSoftmaxRegressor`.
+        ``loss``, ``gradient_norm``, ``n_rows``, ``sketch_size`` and ``n_cg``, and
+        perhaps ``alpha``, as in ``history_`` of `TwoLayerSoftmaxRegressor`.
     n_samples : int
         Number of all rows.
     xlabel : str, default="iteration"
@@ -55,6 +55,8 @@ class ConvergenceDisplay(Display):
         Iterations with the exact matrix, and with no more than its diagonal.
     samples_ : list of matplotlib artists
         The shading of iterations on a sample; empty if there are none.
+    penalties_ : list of matplotlib Line2D
+        Between iterations at different penalties on the same rows.
     ax_ : ndarray of three matplotlib Axes
     figure_ : matplotlib Figure
 
@@ -137,6 +139,8 @@ class ConvergenceDisplay(Display):
             setattr(self, f"{name}_", line)
         self._plot_rows(self.ax_[2])
         self._shade_samples()
+        self._mark_penalties()
+        self._legend_of_losses()
         for panel, label in zip(
             self.ax_, ("objective F", "norm of the gradient", "rows"), strict=True
         ):
@@ -201,7 +205,26 @@ class ConvergenceDisplay(Display):
             span = panel.axvspan(0, on_sample[-1], color="0.9", lw=0, zorder=0)
             self.samples_.append(span)
         self.samples_[0].set_label("on a sample of the rows")
-        self.ax_[0].legend(handles=self.samples_[:1])
+
+    def _mark_penalties(self) -> None:
+        """Where alpha is another one, and not only because rows were added."""
+        self.penalties_ = []
+        if "alpha" not in self.history:
+            return
+        alpha, n_rows = self.history["alpha"], self.history["n_rows"]
+        changed = np.flatnonzero((np.diff(alpha) != 0) & (np.diff(n_rows) == 0))
+        for panel in self.ax_[:2]:
+            for i in changed:
+                place = (self.x[i] + self.x[i + 1]) / 2
+                line = panel.axvline(place, color=GREY, ls=":", lw=1, zorder=1)
+                self.penalties_.append(line)
+        if self.penalties_:
+            self.penalties_[0].set_label(f"alpha changed, {alpha[-1]:.1e} at the end")
+
+    def _legend_of_losses(self) -> None:
+        handles = [*self.samples_[:1], *self.penalties_[:1]]
+        if handles:
+            self.ax_[0].legend(handles=handles)
 
 
 def _whole_decades(low: float, high: float) -> tuple[float, float]:

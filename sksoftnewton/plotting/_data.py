@@ -12,12 +12,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
+from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._estimator.explanation import unit_values
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference.noise import quantile_of
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+
+# Rows that importances of a pipeline's columns are computed from.
+OBSERVED_ROWS = 500
 
 
 class Fitted:
@@ -83,6 +87,31 @@ class Fitted:
         """Quantiles of standardised residuals of one output, that intervals are of."""
         of_outputs = self.model._posterior.quantiles
         return np.array([quantile_of(of_outputs, s)[output] for s in shares])
+
+    def most_important(self, columns: Columns) -> int:
+        """The index of the column to draw over unless one is given.
+
+        It has the largest of `feature_importances_`, or, where other steps come first,
+        the largest of what these are for the columns that go into the first step.
+        """
+        drawn = columns.with_ranges()
+        if len(drawn) == 1:
+            return drawn[0]
+        if self._steps is None:
+            importances = np.asarray(to_numpy(self.model.feature_importances_))[drawn]
+        else:
+            whole = self._predictions(columns.observed())
+            spread = np.maximum(whole.std(axis=0), np.finfo(np.float64).tiny)
+            importances = np.zeros(len(drawn))
+            for k, index in enumerate(drawn):
+                effects = whole - self._predictions(columns.observed(without=index))
+                importances[k] = np.linalg.norm(effects.std(axis=0) / spread)
+        return drawn[int(np.argmax(importances))]
+
+    def _predictions(self, rows: Any) -> Array:
+        """Of rows of the user's columns, (n, n_outputs), in float64."""
+        predicted = np.asarray(self.model.predict(self.features(rows)), np.float64)
+        return predicted.reshape(len(predicted), -1)
 
     def unit_values(self, output: int) -> Array:
         """What is predicted where one unit has all the membership, (n_units,)."""
@@ -187,6 +216,26 @@ class Columns:
                 "there is no range to draw over."
             )
         return np.linspace(low, high, resolution)
+
+    def with_ranges(self) -> list[int]:
+        """The positions of the columns that there is a range of numbers to draw over.
+
+        Raises
+        ------
+        ValueError
+            Where there is none.
+        """
+        columns = [(i, _as_numbers(self._column(i))) for i in range(self.n)]
+        found = [i for i, x in columns if x is not None and np.nanmax(x) > np.nanmin(x)]
+        if not found:
+            raise ValueError("X has no column of numbers that are not all the same.")
+        return found
+
+    def observed(self, without: int | None = None) -> Any:
+        """At most so many rows of X, one column perhaps at its median."""
+        step = -(-self._X.shape[0] // OBSERVED_ROWS)
+        kept = [i for i in range(self.n) if i != without]
+        return self.rows({i: np.asarray(self._column(i))[::step] for i in kept})
 
     def rows(self, values: dict[int, Array]) -> Any:
         """Rows like those of X with the given values in some columns.

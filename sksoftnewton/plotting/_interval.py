@@ -93,7 +93,7 @@ class PredictionIntervalDisplay(Display):
         X: Any,
         y: Any = None,
         *,
-        feature: int | str = 0,
+        feature: int | str | None = None,
         output: int | None = None,
         level: float = 0.95,
         grid_resolution: int = 200,
@@ -110,8 +110,8 @@ class PredictionIntervalDisplay(Display):
             pipeline, the columns that go into its first step.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
             Targets, drawn as points.
-        feature : int or str, default=0
-            Index or name of the feature.
+        feature : int or str, default=None
+            Index or name of the feature. None: the most important one.
         output : int, default=None
             Which of several outputs is shown; not needed for one.
         level : float, default=0.95
@@ -138,6 +138,8 @@ class PredictionIntervalDisplay(Display):
             raise ValueError(f"level={level!r} is not between 0 and 1.")
         output = fitted.check_output(output)
         columns = Columns(X, fitted.names)
+        if feature is None:
+            feature = fitted.most_important(columns)
         index = columns.index(feature)
         grid = columns.grid(index, grid_resolution)
         rows = columns.rows({index: grid})

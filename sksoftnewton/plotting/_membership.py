@@ -94,7 +94,7 @@ class MembershipDisplay(Display):
         cls,
         estimator: Any,
         X: Any,
-        features: int | str | Sequence[int | str] = 0,
+        features: int | str | Sequence[int | str] | None = None,
         *,
         output: int | None = None,
         grid_resolution: int = 200,
@@ -109,8 +109,8 @@ class MembershipDisplay(Display):
         X : array-like or frame of shape (n_samples, n_features)
             Gives the ranges of the features and the medians of the others. Of a
             pipeline, the columns that go into its first step.
-        features : int, str or sequence of one or two of them, default=0
-            Indices or names of features.
+        features : int, str or sequence of one or two of them, default=None
+            Indices or names of features. None: the most important one.
         output : int, default=None
             Which of several outputs the units' values are of; not needed for one.
         grid_resolution : int, default=200
@@ -133,6 +133,8 @@ class MembershipDisplay(Display):
         fitted = Fitted(estimator, cls)
         output = fitted.check_output(output)
         columns = Columns(X, fitted.names)
+        if features is None:
+            features = fitted.most_important(columns)
         indices = [columns.index(feature) for feature in _check_features(features)]
         if len(set(indices)) < len(indices):
             raise ValueError(f"features={features!r} names one feature twice.")

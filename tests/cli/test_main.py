@@ -79,13 +79,13 @@ def test_what_is_not_installed_is_named(process, table, missing):
     assert missing in said(done) and done.stdout == b""
 
 
-def interrupted(path, *arguments, after, seconds=0.0):
+def interrupted(path, *arguments, after, seconds=0.0, **environment):
     """Exit code and errors of a run that is interrupted after a line with a word."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sksoftnewton", path, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=process_environment(PYTHONUNBUFFERED="1"),
+        env=process_environment(PYTHONUNBUFFERED="1", **environment),
     )
     while after not in process.stdout.readline():
         assert process.poll() is None
@@ -97,6 +97,16 @@ def interrupted(path, *arguments, after, seconds=0.0):
 
 def test_an_interrupt_takes_one_line(table):
     found = interrupted(table, "--target", "price", after=b"80 rows")
+    assert found == (130, b"interrupted\n")
+
+
+def test_an_interrupt_while_libraries_are_loaded(table, tmp_path):
+    slow = tmp_path / "slow" / "numpy.py"  # instead of the library
+    slow.parent.mkdir()
+    slow.write_text("import time; print('loading'); time.sleep(60)")
+    root = process_environment()["PYTHONPATH"]
+    path = os.pathsep.join([str(slow.parent), root])
+    found = interrupted(table, "--target", "y", after=b"loading", PYTHONPATH=path)
     assert found == (130, b"interrupted\n")
 
 

@@ -1,10 +1,14 @@
 """Covariances and draws of new observations, for every form of the posterior."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.stats import norm
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._inference.noise import LEVELS
 
 CASES = {
     "primal": (60, {}),
@@ -17,6 +21,16 @@ CASES = {
 }
 
 
+def with_normal_residuals(model):
+    """The model, with quantiles of residuals that are those of a normal distribution.
+
+    Then draws are normal, and have the mean and covariance that `predict` returns.
+    """
+    quantiles = np.tile(norm.ppf(LEVELS), (len(model.output_coef_), 1))
+    model._posterior = replace(model._posterior, quantiles=quantiles)
+    return model
+
+
 def fitted(case):
     n, params = CASES[case]
     rng = np.random.default_rng(0)
@@ -24,7 +38,7 @@ def fitted(case):
     Y = np.column_stack([np.exp(0.3 * X[:, 0]), 1 + X[:, 1] ** 2])
     model = TwoLayerSoftmaxRegressor(2, alpha=(0.03, 0.01), random_state=0, **params)
     model.fit(X, Y + rng.uniform(0, 0.5, Y.shape))
-    return model, X[:5] + 0.3 * rng.normal(size=(5, 14))
+    return with_normal_residuals(model), X[:5] + 0.3 * rng.normal(size=(5, 14))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -63,7 +77,7 @@ def log_model():
     X = rng.uniform(-2, 2, (200, 1))
     y = np.exp(X[:, 0] + 0.3 * rng.normal(size=200))
     model = TwoLayerSoftmaxRegressor(2, target_transform="log", random_state=0)
-    return model.fit(X, y), np.array([[-1.0], [0.0], [1.5]])
+    return with_normal_residuals(model.fit(X, y)), np.array([[-1.0], [0.0], [1.5]])
 
 
 def test_draws_of_log_targets_are_exponentials():
@@ -131,3 +145,20 @@ def test_errors_name_what_is_wrong():
         model.sample_y(X)
     with pytest.raises(ValueError, match="return_cov=True is not available"):
         model.predict(X, return_cov=True)
+
+
+@pytest.mark.parametrize("transform", ["identity", "log"])
+def test_draws_have_the_quantiles_of_intervals(transform):
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (1000, 1))
+    skewed = rng.standard_exponential(1000) - 1
+    y = np.exp(X[:, 0] + 0.3 * skewed) if transform == "log" else X[:, 0] + skewed
+    model = TwoLayerSoftmaxRegressor(2, target_transform=transform, random_state=0)
+    draws = model.fit(X, y).sample_y(X[:3], 100_000, random_state=0)
+    for level in (0.5, 0.9, 0.998):
+        lower, upper = model.predict_interval(X[:3], level).T[:, :, None]
+        outside = np.mean(draws < lower, axis=1), np.mean(draws > upper, axis=1)
+        assert_allclose(outside, (1 - level) / 2, atol=5 * np.sqrt((1 - level) / 2e5))
+    if transform == "identity":  # normal draws would have 5 % below
+        mean, std = model.predict(X[:3], return_std=True)
+        assert np.mean(draws < (mean - 1.645 * std)[:, None]) < 0.01

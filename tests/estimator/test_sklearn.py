@@ -74,6 +74,7 @@ def test_tags():
     default = get_tags(TwoLayerSoftmaxRegressor())
     assert default.input_tags.sparse and default.target_tags.multi_output
     assert not default.target_tags.positive_only
+    assert set(default.transformer_tags.preserves_dtype) == {"float32", "float64"}
     for params in ({"output_activation": "exp"}, {"target_transform": "log"}):
         positive = get_tags(TwoLayerSoftmaxRegressor(**params))
         assert positive.target_tags.positive_only

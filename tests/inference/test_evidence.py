@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import load_diabetes, make_friedman1
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._activations import get_activation
 from sksoftnewton._inference.evidence import (
     LARGEST_ALPHA,
     _dual_summary,
@@ -15,6 +16,7 @@ from sksoftnewton._inference.evidence import (
     laplace,
 )
 from sksoftnewton._network.curvature import Curvature
+from sksoftnewton._network.problem import Problem
 from tests.references_network import dense_gauss_newton, each_case, make_network
 
 
@@ -53,9 +55,42 @@ def test_values_are_those_of_the_dense_formulas(case):
 def test_primal_and_dual_agree(penalty, n_outputs):
     network, theta, *_ = make_network(penalty=penalty, n_outputs=n_outputs)
     curvature = Curvature(network, theta)
-    primal, dual = _primal_summary(curvature), _dual_summary(curvature)
+    primal = _primal_summary(network, curvature.gram()[0])
+    dual = _dual_summary(curvature)
     assert_allclose(dual[0], primal[0], rtol=1e-9)
     assert_allclose(dual[1], primal[1], rtol=1e-7, atol=1e-9)
+
+
+@pytest.fixture
+def single():
+    """A network on float32 rows, and its start."""
+    X, y = make_friedman1(3000, noise=1.0, random_state=0)
+    problem = Problem(
+        X,
+        y[:, None],
+        np.ones(3000),
+        activation=get_activation("identity"),
+        penalty="weights",
+        output_weights=None,
+        n_threads=1,
+    )
+    assert problem.rows.dtype == np.float32
+    network = problem.network(4, (1e-3, 1e-3))
+    return network, problem.random_start(network, np.random.default_rng(0))
+
+
+def test_float32_is_precise_enough_or_not_used(single):
+    network, theta = single
+    double = laplace(network, theta, network.value(theta), coarse=True)
+    found = laplace_at(network, theta)
+    assert found.log_det != double.log_det and not found.coarse
+    assert_allclose(found.log_det, double.log_det, atol=0.02)
+    assert_allclose(found.layer_dof, double.layer_dof, atol=0.02)
+    # With next to no penalty the matrix is nearly singular.
+    faint = network.with_alpha((1e-10, 1e-10))
+    found = laplace_at(faint, theta)
+    exact = laplace(faint, theta, faint.value(theta), coarse=True)
+    assert found.coarse and found.log_det == exact.log_det
 
 
 def test_exact_for_a_model_that_is_linear_in_its_parameters():

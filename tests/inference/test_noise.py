@@ -13,10 +13,9 @@ from sksoftnewton._inference.noise import (
     LEVELS,
     NORMAL_RESIDUALS,
     PRIOR_DEVIATION,
+    Residuals,
     _of_units,
     quantile_of,
-    residual_quantiles,
-    unit_variances,
 )
 from sksoftnewton._inference.validation import leverages, residuals
 from sksoftnewton._network.problem import Problem
@@ -77,16 +76,18 @@ def laplace_of_constant(y, weight=None):
 @pytest.mark.parametrize("deviations", [(0.1, 0.5), (0.4, 0.2)])
 def test_two_variances_are_recovered(deviations):
     found, square = two_units(deviations)
-    estimated = np.sqrt(unit_variances(found) * square[:, None])
+    estimated = np.sqrt(Residuals.of(found).unit_variances() * square[:, None])
     assert_allclose(estimated, [deviations], rtol=0.12)
 
 
 def test_each_output_has_its_own():
     found, square = two_units((0.1, 0.5), n_outputs=2)
-    estimated = np.sqrt(unit_variances(found) * square[:, None])
+    estimated = np.sqrt(Residuals.of(found).unit_variances() * square[:, None])
     assert_allclose(estimated, [[0.1, 0.5], [0.3, 0.3]], rtol=0.12)
     assert estimated[1, 0] == estimated[1, 1]
-    assert_allclose(unit_variances(found)[1, 0], found.noise_variances()[1])
+    assert_allclose(
+        Residuals.of(found).unit_variances()[1, 0], found.noise_variances()[1]
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -102,9 +103,9 @@ def test_constant_noise_is_the_same_for_all_units(seed):
 def test_units_of_their_own_need_decisive_residuals(monkeypatch):
     found, _ = two_units((0.29, 0.3))
     constant = found.noise_variances()[0]
-    assert (unit_variances(found) == constant).all()
+    assert (Residuals.of(found).unit_variances() == constant).all()
     monkeypatch.setattr(noise, "DECISIVE", -100.0)
-    assert (unit_variances(found) != constant).all()
+    assert (Residuals.of(found).unit_variances() != constant).all()
 
 
 def test_the_gain_is_one_of_the_likelihood_of_rows_left_out(monkeypatch):
@@ -114,7 +115,7 @@ def test_the_gain_is_one_of_the_likelihood_of_rows_left_out(monkeypatch):
     c = residuals(found.network, found.theta)[:, 0]
     constant = found.noise_variances()[0]
     monkeypatch.setattr(noise, "DECISIVE", -100.0)
-    own = unit_variances(found)[0]
+    own = Residuals.of(found).unit_variances()[0]
     A1, _ = found.network.layers(found.theta)
     f = softmax(found.network.rows.whole().logits(A1)).T
     variances = np.exp(f @ np.log(own))
@@ -127,7 +128,7 @@ def test_the_gain_is_one_of_the_likelihood_of_rows_left_out(monkeypatch):
     # One variance more has to gain one.
     for threshold, kept in ((gain - 1.001, True), (gain - 0.999, False)):
         monkeypatch.setattr(noise, "DECISIVE", threshold)
-        assert (unit_variances(found)[0] != constant).all() == kept
+        assert (Residuals.of(found).unit_variances()[0] != constant).all() == kept
 
 
 def test_variances_maximise_the_likelihood_of_gammas():
@@ -158,9 +159,11 @@ def test_weights_are_repetitions():
 
 def test_some_rows_of_many_are_enough(monkeypatch):
     found, square = two_units((0.1, 0.5), n=3000)
-    assert_allclose(np.sqrt(unit_variances(found) * square), [[0.1, 0.5]], rtol=0.05)
+    assert_allclose(
+        np.sqrt(Residuals.of(found).unit_variances() * square), [[0.1, 0.5]], rtol=0.05
+    )
     monkeypatch.setattr(noise, "MOST_ROWS", 500)
-    some = unit_variances(found)
+    some = Residuals.of(found).unit_variances()
     assert_allclose(np.sqrt(some * square), [[0.1, 0.5]], rtol=0.15)
 
 
@@ -198,7 +201,7 @@ def test_quantiles_of_residuals():
     normal, skewed = rng.normal(size=4000), rng.standard_exponential(4000) - 1
     for y, inverse in ((normal, norm.ppf), (skewed, lambda p: -np.log1p(-p) - 1)):
         found = laplace_of_constant(y)
-        quantiles = residual_quantiles(found, found.noise_variances()[:, None])
+        quantiles = Residuals.of(found).quantiles(found.noise_variances()[:, None])
         for share in (0.1, 0.5, 0.9):
             expected = inverse(share) / y.std()
             assert_allclose(quantile_of(quantiles, share), expected, atol=0.06)
@@ -210,7 +213,7 @@ def test_quantiles_take_weights_for_repetitions():
     rng = np.random.default_rng(0)
     y, weight = rng.normal(size=40), rng.integers(1, 4, 40)
     pair = laplace_of_constant(y, weight), laplace_of_constant(np.repeat(y, weight))
-    one, other = (residual_quantiles(p, p.noise_variances()[:, None]) for p in pair)
+    one, other = (Residuals.of(p).quantiles(p.noise_variances()[:, None]) for p in pair)
     assert_allclose(one, other, rtol=1e-10)
 
 
@@ -220,7 +223,7 @@ def test_quantiles_take_weights_for_repetitions():
 @pytest.mark.parametrize("n_outputs", [1, 2])
 def test_quantiles_are_those_of_standardised_residuals_drawn_to_normal_ones(n_outputs):
     found, _ = two_units((0.1, 0.5), n=151, n_outputs=n_outputs)
-    variances = unit_variances(found)
+    variances = Residuals.of(found).unit_variances()
     f = softmax(found.network.rows.whole().logits(found.network.layers(found.theta)[0]))
     of_rows = np.exp(f.T @ np.log(variances).T)
     y_minus_prediction = -residuals(found.network, found.theta)
@@ -228,7 +231,7 @@ def test_quantiles_are_those_of_standardised_residuals_drawn_to_normal_ones(n_ou
     own = np.quantile(z, LEVELS, axis=0, method="inverted_cdf").T
     share = NORMAL_RESIDUALS / (NORMAL_RESIDUALS + 151)
     expected = share * norm.ppf(LEVELS) + (1 - share) * own
-    quantiles = residual_quantiles(found, variances)
+    quantiles = Residuals.of(found).quantiles(variances)
     assert_allclose(quantiles, expected, rtol=1e-8, atol=1e-10)
     assert quantile_of(quantiles, 0.5).shape == (n_outputs,)
     assert_allclose(quantile_of(quantiles, 0.25), expected[:, 49])

@@ -109,7 +109,8 @@ def test_leverages_are_those_of_the_dense_matrices(case):
 def test_primal_and_dual_agree(n_outputs):
     network, theta, *_ = make_network(n_outputs=n_outputs)
     curvature, value = Curvature(network, theta), network.value(theta)
-    primal = Laplace(network, theta, value, *_primal_summary(curvature), False)
+    summary = _primal_summary(network, curvature.gram()[0])
+    primal = Laplace(network, theta, value, *summary, False)
     dual = Laplace(network, theta, value, *_dual_summary(curvature), True)
     assert_allclose(leverages(dual), leverages(primal), rtol=1e-7)
 

@@ -161,10 +161,11 @@ def test_of_data_that_do_not_fit(display, model):
         display.from_estimator(model, csr_array(X))
     with pytest.raises(ValueError, match="2 features, but"):
         display.from_estimator(model, X[:, :2])
+    argument = "features" if display is MembershipDisplay else "feature"
     constant = X.copy()
     constant[:, 0] = 1.5
     with pytest.raises(ValueError, match=r"'feature 0' has the one value 1\.5"):
-        display.from_estimator(model, constant)
+        display.from_estimator(model, constant, **{argument: 0})
 
 
 @pytest.mark.parametrize("feature", [3, -1, 1.0])
@@ -301,3 +302,33 @@ def test_every_display_draws_a_model_on_ramps(target_transform):
         DiagnosticsDisplay.from_estimator(fit, X, y),
     ):
         assert isinstance(drawn.figure_, Figure)
+
+
+@pytest.mark.parametrize("display", [PredictionIntervalDisplay, MembershipDisplay])
+def test_the_most_important_feature_is_the_default(display):
+    rng = np.random.default_rng(0)
+    columns = {
+        "constant": np.zeros(200),
+        "weak": rng.standard_normal(200),
+        "kind": rng.choice(["u", "v"], 200),
+        "strong": rng.uniform(0, 1e4, 200),
+    }
+    frame = pd.DataFrame(columns)
+    y = (
+        np.tanh(frame["strong"] / 2e3 - 2)
+        + 0.2 * frame["weak"]
+        + (columns["kind"] == "u")
+    )
+    plain = TwoLayerSoftmaxRegressor(3, random_state=0)
+    model = clone(plain).fit(frame[["constant", "weak", "strong"]], y)
+    shown = display.from_estimator(model, frame[["constant", "weak", "strong"]])
+    assert shown.ax_.get_xlabel().startswith("strong")
+
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["kind"]), (StandardScaler(), ["strong", "constant", "weak"])
+    )
+    pipeline = make_pipeline(encoder, plain).fit(frame, y)
+    shown = display.from_estimator(pipeline, frame)
+    assert shown.ax_.get_xlabel().startswith("strong")
+    with pytest.raises(ValueError, match="no column of numbers that are not all the"):
+        display.from_estimator(pipeline, frame.assign(weak=1.0, strong=1.0))

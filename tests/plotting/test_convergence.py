@@ -59,8 +59,35 @@ def test_convergence_marks_samples(sampled, model):
 
     whole = ConvergenceDisplay.from_estimator(model)
     assert whole.samples_ == []
-    assert whole.ax_[0].get_legend() is None
+    assert entries(whole.ax_[0].get_legend())[0].startswith("alpha changed")
     assert np.isfinite(whole.loss_.get_ydata()).all()
+
+
+def test_convergence_marks_changes_of_the_penalty(model, sampled):
+    history = model.history_
+    assert history["alpha"][-1] == model.alpha_[0]
+    changes = np.flatnonzero(np.diff(history["alpha"])) + 1.5
+    display = ConvergenceDisplay.from_estimator(model)
+    places = [line.get_xdata()[0] for line in display.penalties_]
+    assert len(changes) > 0
+    np.testing.assert_array_equal(places, [*changes, *changes])
+    (text,) = entries(display.ax_[0].get_legend())
+    assert text == f"alpha changed, {model.alpha_[0]:.1e} at the end"
+
+    # Rows that are added change alpha too, but not the prior: the line is broken there.
+    n_rows = sampled.history_["n_rows"]
+    grown = {**sampled.history_, "alpha": 1 / n_rows}
+    x = np.arange(sampled.n_iter_)
+    display = ConvergenceDisplay(x=x, history=grown, n_samples=5000).plot()
+    assert len(np.unique(n_rows)) > 1
+    assert display.penalties_ == []
+
+
+def test_convergence_of_a_history_without_penalties(sampled):
+    history = {k: v for k, v in sampled.history_.items() if k != "alpha"}
+    x = np.arange(sampled.n_iter_)
+    display = ConvergenceDisplay(x=x, history=history, n_samples=5000).plot()
+    assert display.penalties_ == []
 
 
 def test_convergence_of_a_fit_that_saw_samples_only(sampled):

@@ -97,7 +97,9 @@ def test_interval_of_an_impossible_level(level, model):
 
 
 def test_interval_of_a_model_of_logarithms(logarithmic):
-    display = PredictionIntervalDisplay.from_estimator(logarithmic, X, level=0.8)
+    display = PredictionIntervalDisplay.from_estimator(
+        logarithmic, X, feature=0, level=0.8
+    )
     rows = slice_of({0: display.grid})
     ends = logarithmic.predict_interval(rows, level=0.8)
     np.testing.assert_allclose(np.column_stack([display.lower, display.upper]), ends)
