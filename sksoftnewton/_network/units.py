@@ -64,8 +64,8 @@ class Units:
         outside = _rounded(_spread(Y, weight, moments))
         if outside < LEAST_SIZE:  # constants: others are refused for their spread
             raise ValueError(
-                f"y has the size {outside:.3g}, whose square is too small for a number. "
-                "Choose another unit for it."
+                f"y has the size {outside:.3g}, whose square is too small for a "
+                "number. Choose another unit for it."
             )
         goal = activation.inverse_of_targets(Y.T, moments.mean[:, None])
         size = _root_mean_square(goal.T, weight) or 1.0

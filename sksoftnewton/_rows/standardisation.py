@@ -41,8 +41,8 @@ class Standardisation:
 
         Constant is what varies by no more than a few units of the last digit;
         `UNSEEN` times that is the scale where it is above 1, so that rounding is no
-        feature and no target. Columns of huge or tiny numbers are taken in units of a power of two
-        near their largest magnitude, which rounds nothing.
+        feature and no target. Columns of huge or tiny numbers are taken in units of a
+        power of two near their largest magnitude, which rounds nothing.
         """
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             mean, std = _moments(X, weight)
