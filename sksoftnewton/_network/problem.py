@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 # Largest standardised value, and ratio of weights, of data searched in float32.
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
+LARGEST_SINGLE = 1e9  # standardised value, weight and its inverse, of data in float32
 LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
@@ -137,7 +138,7 @@ class Problem:
             and single_precision(X, targets, weight, self.features)
         )
         dtype = np.float32 if single else X.dtype
-        if self.units.steep:
+        if self.units.steep or not fits_float32(X, targets, weight, self.features):
             dtype = np.float64
         rows = Rows(
             X,
@@ -414,6 +415,24 @@ def single_precision(
         return False
     if np.abs(targets).max() > LARGEST_VALUE:
         return False
+    return _within(LARGEST_VALUE, X, features)
+
+
+def fits_float32(
+    X: Any, targets: Array, weight: Array, features: Standardisation
+) -> bool:
+    """Whether weights times squares of float32 data, standardised, fit into float32."""
+    if X.dtype != np.float32:
+        return True
+    if weight.min() < 1 / LARGEST_SINGLE or weight.max() > LARGEST_SINGLE:
+        return False
+    if np.abs(targets).max() > LARGEST_SINGLE:
+        return False
+    return _within(LARGEST_SINGLE, X, features)
+
+
+def _within(limit: float, X: Any, features: Standardisation) -> bool:
+    """Whether no standardised value is larger."""
     lowest, highest = extremes(X)
     farthest = np.maximum(highest - features.mean, features.mean - lowest)
-    return bool((farthest <= LARGEST_VALUE * features.scale).all())
+    return bool((farthest <= limit * features.scale).all())

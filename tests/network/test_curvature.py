@@ -96,7 +96,7 @@ def test_a_sketch_is_spectrally_near(kind, penalty):
 
 
 def test_only_the_leverage_sketch_draws_by_leverage():
-    """Of rows of which one is far from all others it draws that one half of the time."""
+    """With all leverage on one row it draws no other."""
     network, theta, *_ = make_network(n=500)
     network.rows.__dict__["_cumulative_leverage"] = np.append(np.zeros(499), 1.0)
     rng = np.random.default_rng(0)
