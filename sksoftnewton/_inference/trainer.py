@@ -164,6 +164,10 @@ class Trainer:
             run = replace(run.with_value(), status=MAX_ITER)
         return replace(self.with_posterior(run.with_value()), finished=True)
 
+    def converged(self, run: Run) -> Run:
+        """Converged to the user's tolerance on a sample, as far as iterations allow."""
+        return self.advanced(run, self._last_stage(run), self._iterations_left(run))
+
     def in_double(self, run: Run) -> Run:
         """The run with its problem in float64."""
         double = run.problem.double()
