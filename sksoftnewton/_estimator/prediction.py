@@ -119,9 +119,9 @@ def log_normal_deviation(mean: Array, variance: Array) -> Array:
     mean : ndarray of shape (n, n_outputs)
     variance : ndarray of the same shape, of the logarithms
     """
-    with np.errstate(over="ignore"):
-        deviation: Array = mean * np.sqrt(np.expm1(variance))
-    return deviation
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = mean * np.sqrt(np.expm1(variance))
+    return _numbers(deviation)
 
 
 def log_normal_covariance(mean: Array, covariance: Array) -> Array:
@@ -134,7 +134,11 @@ def log_normal_covariance(mean: Array, covariance: Array) -> Array:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         products = np.expm1(covariance) * mean[:, None] * mean
-    # A mean of zero times what overflows.
+    return _numbers(products)
+
+
+def _numbers(products: Array) -> Array:
+    """Zero for a mean of zero times what overflows."""
     return np.nan_to_num(products, copy=False, nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 

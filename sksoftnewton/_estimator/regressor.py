@@ -255,6 +255,13 @@ class TwoLayerSoftmaxRegressor(
     Sample weights count as repeated rows; up to 2,048 observations, or 10,000 with
     ``sketch="none"``, the equivalence is exact, converged or not.
 
+    References
+    ----------
+    The problem and its Newton method are those of `arXiv 2311.15390
+    <https://arxiv.org/abs/2311.15390>`_, the evidence is that of D. J. C. MacKay,
+    `Bayesian interpolation <https://doi.org/10.1162/neco.1992.4.3.415>`_, Neural
+    Computation 4(3), 1992, pp. 415–447.
+
     Examples
     --------
     >>> from sklearn.datasets import make_friedman1

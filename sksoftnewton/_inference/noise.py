@@ -155,5 +155,8 @@ def _of_units(f: Array, squares: Array, weight: Array) -> Array:
         tol=1e-6,
     )
     regression.fit(f, squares, weight)
-    variances: Array = np.exp(regression.coef_)
+    # Weights so large that no prior is left determine no variance of units that share
+    # all their rows.
+    limit = -np.log(LEAST_SQUARE)
+    variances: Array = np.exp(np.clip(regression.coef_, -limit, limit))
     return variances

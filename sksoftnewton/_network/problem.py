@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 # Largest standardised value, and ratio of weights, of data searched in float32.
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
+LARGEST_SINGLE = 1e9  # standardised value, weight and its inverse, of data in float32
 LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
 KNOT_ROWS = 10_000  # from which knots are made where rows are on workers
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
@@ -109,7 +110,7 @@ class Problem:
         if wide:
             data = data.local
         self.features = data.standardisation
-        moments = Standardisation.of(Y, weight, unseen=0.0)
+        moments = Standardisation.of(Y, weight)
         check_magnitudes("X", data.extremes, self.features.scale, data.dtype)
         check_magnitudes("y", extremes(Y), moments.scale, data.dtype)
         self.units = Units.of(activation, Y, weight, moments)
@@ -129,7 +130,7 @@ class Problem:
             and single_precision(data, targets, self.features)
         )
         dtype = np.float32 if single else data.dtype
-        if self.units.steep:
+        if self.units.steep or not fits_float32(data, targets, self.features):
             dtype = np.dtype(np.float64)
         basis = self.basis if dense_blocks else None
         rows = data.rows(self.features, self.units.targets, basis, dtype, n_threads)
@@ -404,6 +405,23 @@ def single_precision(data: Data, targets: Array, features: Standardisation) -> b
         return False
     if np.abs(targets).max() > LARGEST_VALUE:
         return False
+    return _within(LARGEST_VALUE, data, features)
+
+
+def fits_float32(data: Data, targets: Array, features: Standardisation) -> bool:
+    """Whether weights times squares of float32 data, standardised, fit into float32."""
+    if data.dtype != np.float32:
+        return True
+    weight = data.weight
+    if weight.min() < 1 / LARGEST_SINGLE or weight.max() > LARGEST_SINGLE:
+        return False
+    if np.abs(targets).max() > LARGEST_SINGLE:
+        return False
+    return _within(LARGEST_SINGLE, data, features)
+
+
+def _within(limit: float, data: Data, features: Standardisation) -> bool:
+    """Whether no standardised value is larger."""
     lowest, highest = data.extremes
     farthest = np.maximum(highest - features.mean, features.mean - lowest)
-    return bool((farthest <= LARGEST_VALUE * features.scale).all())
+    return bool((farthest <= limit * features.scale).all())

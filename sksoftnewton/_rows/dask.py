@@ -56,7 +56,7 @@ class DaskData:
     Parameters
     ----------
     chunks : Chunks of ArrayData
-    origin : ndarray of shape (n_features,), the first row of X
+    origin : ndarray of shape (n_features,), the first row of X, 0 for CSR chunks
     n_outputs : int
     dtype : float32 or float64
     sparse : bool
@@ -96,12 +96,21 @@ class DaskData:
     def standardisation(self) -> Standardisation:
         return Standardisation.by_sums(
             partial(self.chunks.total, ArrayData.sums),
-            self.origin,
+            self._start,
             lambda: self.extremes,
             self.weight.sum(),
             self.dtype,
             sparse=self.sparse,
         )
+
+    @property
+    def _start(self) -> Array:
+        """The row that weighs most; 0 for CSR chunks."""
+        heaviest = int(np.argmax(self.weight))
+        if self.sparse or heaviest == 0:
+            return self.origin
+        row: Array = self.taken(np.array([heaviest]))[0].astype(np.float64)
+        return row
 
     @property
     def n_rows(self) -> int:

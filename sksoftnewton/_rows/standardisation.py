@@ -22,7 +22,7 @@ MOMENT_ROWS = 8192  # dense rows made at a time
 # Beyond these sizes squares come near to the ends of what numbers can hold.
 SMALLEST, LARGEST = 1e-100, 1e100
 FAR = 1e75  # standard deviations
-# The rounding of a constant column is scaled down by so much: no feature to learn from.
+# The rounding of a constant column is scaled down by so much: nothing to learn.
 UNSEEN = 1e8
 
 
@@ -41,21 +41,20 @@ class Standardisation:
         return Standardisation(self.mean[columns], self.scale[columns])
 
     @classmethod
-    def of(cls, X: Any, weight: Array, *, unseen: float = UNSEEN) -> Standardisation:
+    def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
         Constant is what varies by no more than a few units of the last digit;
-        ``unseen`` times that is the scale where it is above 1, so that rounding is no
-        feature.
+        `UNSEEN` times that is the scale where it is above 1, so that rounding is no
+        feature and no target.
         """
         return cls.by_sums(
             partial(column_sums, X, weight),
-            origin(X),
+            origin(X, weight),
             partial(extremes, X),
             weight.sum(),
             X.dtype,
             sparse=sp.issparse(X),
-            unseen=unseen,
         )
 
     @classmethod
@@ -68,7 +67,6 @@ class Standardisation:
         dtype: Any,
         *,
         sparse: bool,
-        unseen: float = UNSEEN,
     ) -> Standardisation:
         """As `of`, from sums over rows, wherever they are, counted from a start.
 
@@ -87,7 +85,7 @@ class Standardisation:
         floating = np.dtype(dtype).kind == "f"
         eps = np.finfo(dtype if floating else np.float64).eps
         rounding = 8 * eps * np.abs(mean)
-        constant = np.maximum(unseen * rounding, 1.0)
+        constant = np.maximum(UNSEEN * rounding, 1.0)
         return cls(mean, np.where(std <= rounding, constant, std))
 
     def within_reach(self, X: Any, columns: Index) -> Any:
@@ -126,12 +124,13 @@ def _blocks(X: Any) -> Iterator[slice]:
         yield slice(start, start + MOMENT_ROWS)
 
 
-def origin(X: Any) -> Array:
-    """Where sums are counted from so that a large mean costs no accuracy, (d,)."""
+def origin(X: Any, weight: Array) -> Array:
+    """Where sums are counted from: the row that weighs most, 0 for CSR data, (d,)."""
     if sp.issparse(X):
         return np.zeros(X.shape[1])
-    first: Array = X[0:1][0].astype(np.float64)
-    return first
+    heaviest = int(np.argmax(weight))
+    row: Array = X[heaviest : heaviest + 1][0].astype(np.float64)
+    return row
 
 
 def column_sums(X: Any, weight: Array, term: Term) -> Total:
@@ -156,8 +155,8 @@ def _moments(
 ) -> tuple[Array, Array]:
     """Weighted means and standard deviations of some columns, in the given units.
 
-    Two passes over blocks of rows, relative to a start, so that a large mean costs no
-    accuracy.
+    Two passes over blocks of rows, relative to a start, the row that weighs most, so
+    that neither a large mean nor a far row of next to no weight costs accuracy.
     """
     origin = start if columns is None else start[columns] / unit
     (deviations,) = sums(partial(_powers, 1, origin, columns, unit)).rounded

@@ -112,3 +112,23 @@ def test_weights_whose_sum_is_no_ordinary_number_are_refused(weight, message):
     X, y = data(30)
     with pytest.raises(ValueError, match=message):
         TwoLayerSoftmaxRegressor(random_state=0).fit(X, y, weight)
+
+
+@pytest.mark.parametrize("size", [1e-90, 1e90])
+def test_the_size_of_weights_costs_float32_nothing(size):
+    X, y = data(60)
+    X, weight = X.astype(np.float32), np.linspace(0.5, 2, 60)
+    params = {"n_hidden": 8, "alpha": (1e-3, 0.0), "max_iter": 1000, "random_state": 0}
+    expected = TwoLayerSoftmaxRegressor(**params).fit(X, y, weight)
+    fitted = TwoLayerSoftmaxRegressor(**params).fit(X, y, weight * size)
+    np.testing.assert_allclose(fitted.score(X, y), expected.score(X, y), atol=0.02)
+
+
+def test_a_far_row_of_next_to_no_weight_costs_float32_nothing():
+    X, y = data(60)
+    X, weight = X.astype(np.float32), np.append(1e-80, np.ones(59))
+    X[0], y[0] = 1e25, 1e20
+    fitted = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0).fit(X, y, weight)
+    expected = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0)
+    expected.fit(X[1:], y[1:])
+    assert abs(fitted.score(X[1:], y[1:]) - expected.score(X[1:], y[1:])) < 0.02
