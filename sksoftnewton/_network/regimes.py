@@ -125,17 +125,15 @@ class NewtonSystems:
         self.hessian_allowed = observations >= p and p <= HESSIAN_PARAMS
         if self.regime == SKETCHED:
             self.hessian_allowed &= _gradients(network) <= HESSIAN_GRADIENTS
-        self._rng = rng or np.random.default_rng(0)
-        self._kind = "uniform" if sketch.kind == "auto" else sketch.kind
-        self._size = sketch.rows(network)
+        self._metrics = _Metrics(network, self.regime, sketch, rng)
         memory = MATRIX_FREE_MEMORY if self.regime == MATRIX_FREE else MEMORY
-        self._quasi_newton = QuasiNewton(self._metric, memory)
+        self._quasi_newton = QuasiNewton(self._metrics.at, memory)
         self._last: HessianSystem | None = None
         self._rest = 0
 
     def go_on_with(self, network: Network) -> None:
         """Go on with the same network in another precision, in the metric at hand."""
-        self._network = network
+        self._network = self._metrics.network = network
         self._quasi_newton.keep_metric()
 
     def __call__(self, point: Point, decrease: float) -> System | QuasiNewton:
@@ -160,9 +158,26 @@ class NewtonSystems:
     def _curvature(self, point: Point) -> Curvature:
         return Curvature(self._network, point.theta)
 
-    def _metric(self, point: Point) -> Metric:
-        curvature = self._curvature(point)
-        if self.regime == MATRIX_FREE:
+
+class _Metrics:
+    """Makes the metrics of the quasi-Newton iteration."""
+
+    def __init__(
+        self,
+        network: Network,
+        regime: str,
+        sketch: Sketch,
+        rng: np.random.Generator | None,
+    ) -> None:
+        self.network = network
+        self._regime = regime
+        self._rng = rng or np.random.default_rng(0)
+        self._kind = "uniform" if sketch.kind == "auto" else sketch.kind
+        self._size = sketch.rows(network)
+
+    def at(self, point: Point) -> Metric:
+        curvature = Curvature(self.network, point.theta)
+        if self._regime == MATRIX_FREE:
             return Metric(None, curvature.diagonal_metric(), 0.0, 0)
         matrix, metric = curvature.sketched_gram(self._kind, self._size, self._rng)
         work = curvature.sketch_work(self._kind, self._size)

@@ -6,6 +6,7 @@ this is the only module that knows how the rows are stored.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
@@ -88,6 +89,7 @@ class Rows(WeightedRows):
         self.sparse: bool = sp.issparse(X) and basis is None
         self.scratch = Scratch(self.dtype)
         self._blocks: dict[int, list[Block]] = {}
+        self._double: Callable[[], Rows | None] | None = None
         self.X: Any = X
         if self.sparse:
             if columns is not None:
@@ -101,9 +103,9 @@ class Rows(WeightedRows):
 
     def __getstate__(self) -> dict[str, Any]:
         """The rows themselves: what is kept in memory can be made again."""
-        made = {"_standardised", "_in_float64", "_single", "_leverage", "kernel"}
+        made = {"_standardised", "_double", "_single", "_leverage", "kernel"}
         state = {k: v for k, v in self.__dict__.items() if k not in made}
-        return {**state, "_blocks": {}}
+        return {**state, "_blocks": {}, "_double": None}
 
     def __sizeof__(self) -> int:
         """Bytes of the rows, for whoever decides where to move them."""
@@ -173,12 +175,15 @@ class Rows(WeightedRows):
 
     @property
     def double(self) -> Rows:
-        return self if self.dtype == np.float64 else self._in_float64
-
-    @cached_property
-    def _in_float64(self) -> Rows:
-        rows = self._changed(dtype=np.float64)
-        rows._single = self
+        if self.dtype == np.float64:
+            return self
+        rows = self._double() if self._double is not None else None
+        if rows is None:
+            rows = self._changed(dtype=np.float64)
+            rows._single = self
+            # Two that hold each other would stay in memory until Python looks for
+            # circles; CSR rows are made anew at the cost of a copy.
+            self._double = (lambda: rows) if self.sparse else weakref.ref(rows)
         return rows
 
     @property

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -5,6 +8,7 @@ from sklearn.datasets import load_diabetes, make_friedman1
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference import evidence, search
+from sksoftnewton._inference.trainer import Trainer
 
 
 def auto(**kwargs):
@@ -81,3 +85,30 @@ def test_logarithms_are_given_up_where_they_are_far_behind():
     # Where they are not, the search goes on.
     path = TwoLayerSoftmaxRegressor(random_state=0).fit(X, np.exp(y / 5)).width_path_
     assert max(path["n_hidden"][path["target_transform"] == "log"]) > 4
+
+
+def test_a_sample_is_not_kept_beside_all_rows(monkeypatch):
+    """Nothing holds it, not even a circle that Python would have to look for."""
+    X, y = make_friedman1(9000, random_state=0)
+    monkeypatch.setattr(search, "SELECTION_ROWS", 1000)
+    samples = []
+    on_most_rows, finished = search.Search._on_most_rows, Trainer.finished
+
+    def remembered(self, run):
+        run = on_most_rows(self, run)
+        samples.append(weakref.ref(run.problem.rows))
+        return run
+
+    def checked(self, run):
+        if run.network.rows.n_rows == 9000:
+            samples.append(samples[0]())
+        return finished(self, run)
+
+    monkeypatch.setattr(search.Search, "_on_most_rows", remembered)
+    monkeypatch.setattr(Trainer, "finished", checked)
+    gc.disable()
+    try:
+        auto(n_hidden=2, basis="linear").fit(X, y)
+    finally:
+        gc.enable()
+    assert samples[0]() is None and samples[1] is None
