@@ -198,16 +198,15 @@ class Search:
             problem.rows.few_enough,
             SAMPLE_ELEMENTS // run.problem.n_columns,
         )
-        if (
-            self.settings.alpha is not None
-            or n_rows < LEAST_REFINED * run.problem.rows.n_rows
-            or not has_evidence(run.network)
-        ):
+        few = n_rows < LEAST_REFINED * run.problem.rows.n_rows
+        if self.settings.alpha is not None or few:
             return run
         sample = problem.sample(n_rows, self.rng).like(run.problem)
+        start = self.trainer.moved(run, sample)
+        if not has_evidence(start.network):
+            return run
         with self.settings.monitor.task("a large sample"):
-            run = self.trainer.settled(self.trainer.moved(run, sample), enough=0.01)
-            return self.trainer.converged(run)
+            return self.trainer.converged(self.trainer.settled(start, enough=0.01))
 
     def _stopped(self, run: Run) -> Run:
         """A run that was stopped early, as a result for all rows."""
