@@ -32,7 +32,7 @@ MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
 GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
 # Numbers of the largest sample that is converged on before all rows, and how many times
 # more rows it has to have than those before.
-SAMPLE_ELEMENTS, LEAST_REFINED = 4_000_000, 4
+SAMPLE_ELEMENTS, LEAST_REFINED = 2_000_000, 4
 # The largest share of the rows; others, at most as many, are held out to compare
 # errors on.
 SELECTION_SHARE = 0.8
