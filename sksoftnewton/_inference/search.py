@@ -32,7 +32,7 @@ MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
 GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
 # Numbers of the largest sample that is converged on before all rows, and how many times
 # more rows it has to have than those before.
-SAMPLE_ELEMENTS, LEAST_REFINED = 4_000_000, 4
+SAMPLE_ELEMENTS, LEAST_REFINED = 2_000_000, 4
 # The largest share of the rows; others, at most as many, are held out to compare
 # errors on.
 SELECTION_SHARE = 0.8
@@ -198,16 +198,15 @@ class Search:
             problem.rows.few_enough,
             SAMPLE_ELEMENTS // run.problem.n_columns,
         )
-        if (
-            self.settings.alpha is not None
-            or n_rows < LEAST_REFINED * run.problem.rows.n_rows
-            or not has_evidence(run.network)
-        ):
+        few = n_rows < LEAST_REFINED * run.problem.rows.n_rows
+        if self.settings.alpha is not None or few:
             return run
         sample = problem.sample(n_rows, self.rng).like(run.problem)
+        start = self.trainer.moved(run, sample)
+        if not has_evidence(start.network):
+            return run
         with self.settings.monitor.task("a large sample"):
-            run = self.trainer.settled(self.trainer.moved(run, sample), enough=0.01)
-            return self.trainer.converged(run)
+            return self.trainer.converged(self.trainer.settled(start, enough=0.01))
 
     def _stopped(self, run: Run) -> Run:
         """A run that was stopped early, as a result for all rows."""

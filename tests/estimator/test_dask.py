@@ -257,6 +257,19 @@ def test_warm_start():
     assert warm.loss_ <= loss * (1 + 1e-6) and len(warm.history_["loss"]) < 10
 
 
+def test_what_needs_all_rows_at_once_says_so():
+    X, y, _ = data(500)
+    fitted = auto(n_hidden=3, max_iter=30).fit(X, y)
+    lazy = chunked(X, (200, 300))
+    for ask in (fitted.is_outside, fitted.sample_y, fitted.explain):
+        with pytest.raises(TypeError, match=r"pass X\.compute\(\) of few rows"):
+            ask(lazy)
+    with pytest.raises(ValueError, match="return_cov=True takes no Dask collections"):
+        fitted.predict(lazy, return_cov=True)
+    with pytest.raises(TypeError, match=r"pass X\.compute\(\)"):
+        auto().partial_fit(lazy, y)
+
+
 # -- what is wrong with the data ---------------------------------------------------
 
 

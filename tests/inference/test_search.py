@@ -27,6 +27,22 @@ def test_many_rows_are_searched_on_a_sample(monkeypatch):
     np.testing.assert_array_equal(again.hidden_coef_, model.hidden_coef_)
 
 
+def test_all_rows_are_met_after_a_large_sample(monkeypatch):
+    monkeypatch.setattr(search, "SELECTION_ROWS", 500)
+    X, y = make_friedman1(5000, noise=1.0, random_state=0)
+    model = auto(n_hidden=4).fit(X, y)
+    n_rows = model.history_["n_rows"]
+    assert list(dict.fromkeys(n_rows)) == [500, 2500, 5000]
+    monkeypatch.setattr(search, "LEAST_REFINED", 6)  # the sample is no larger than that
+    directly = auto(n_hidden=4).fit(X, y)
+    assert set(directly.history_["n_rows"]) == {500, 5000}
+    on_all = [
+        (m.history_["n_rows"] == 5000) @ m.history_["n_cg"] for m in (model, directly)
+    ]
+    assert on_all[0] < on_all[1]
+    assert model.loss_ < 1.02 * directly.loss_
+
+
 def test_large_data_are_selected_on_a_sample_and_fitted_on_all(monkeypatch):
     monkeypatch.setattr(search, "SELECTION_ROWS", 400)
     rng = np.random.default_rng(0)

@@ -99,6 +99,14 @@ def test_taken_rows_are_the_rows_of_these_numbers(rows, X):
     assert_array_equal(taken.weight, weight[numbers])
 
 
+@pytest.mark.parametrize("home", HOMES)
+def test_some_rows_of_x_are_taken_here(home, tmp_path):
+    numbers = np.array([0, 3, 8999, 9000, 9001, N - 1])
+    found = data_at(home, tmp_path).taken(numbers)
+    found = found.toarray() if sp.issparse(found) else found
+    assert_array_equal(found, given()[0][numbers])
+
+
 @pytest.mark.parametrize("by_leverage", [False, True])
 def test_draws_keep_the_expectation_of_sums(rows, by_leverage):
     rng = np.random.default_rng(0)
