@@ -60,11 +60,10 @@ def friedman(n):
 def problem(X, y):
     from sksoftnewton._activations import get_activation
     from sksoftnewton._network.problem import Problem
+    from sksoftnewton._rows.data import ArrayData
 
     return Problem(
-        X,
-        y.reshape(len(y), -1),
-        np.ones(len(y)),
+        ArrayData(X, y.reshape(len(y), -1), np.ones(len(y))),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -27,11 +27,13 @@ def memberships(
     Where the intercepts are so large that float32 would round the logits, they are
     made in float64.
     """
-    rounding = np.finfo(X.dtype).eps * np.abs(hidden_intercept).max()
-    dtype = X.dtype if rounding < LOGIT_ROUNDING else np.float64
+    single = X.dtype == np.float32
+    given: Any = np.float32 if single else np.float64  # memory maps of integers
+    rounding = np.finfo(given).eps * np.abs(hidden_intercept).max()
+    dtype = given if rounding < LOGIT_ROUNDING else np.float64
     coef = hidden_coef.T.astype(dtype, copy=False)
     intercept = hidden_intercept.astype(dtype, copy=False)
-    out = np.empty((X.shape[0], len(intercept)), dtype=X.dtype)
+    out = np.empty((X.shape[0], len(intercept)), dtype=given)
     for start in range(0, X.shape[0], PREDICT_ROWS):
         part = X[start : start + PREDICT_ROWS].astype(dtype, copy=False)
         part = basis.transform(part)

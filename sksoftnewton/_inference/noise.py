@@ -138,7 +138,8 @@ def from_normal(quantiles: Array, z: Array) -> Array:
 def _rows_and_leverages(laplace: Laplace) -> tuple[Rows, Array]:
     """All rows of a small problem, or some, where leverages hardly differ from γ/N."""
     rows = laplace.network.rows
-    if rows.total_weight * rows.n_outputs <= SMALL:
+    small = rows.total_weight * rows.n_outputs <= SMALL
+    if small and isinstance(rows, Rows):
         return rows, leverages(laplace)
     n = min(rows.n_rows, MOST_ROWS)
     some = rows.take(np.linspace(0, rows.n_rows - 1, n).astype(np.intp))

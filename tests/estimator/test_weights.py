@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def data(n=12_000):
@@ -36,9 +37,7 @@ def test_a_memory_map_with_weights_of_zero_is_not_copied(tmp_path):
     stored[:] = X
     weight = (np.arange(len(y)) % 2).astype(float)
     problem = Problem(
-        stored,
-        y[:, None],
-        weight,
+        ArrayData(stored, y[:, None], weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -54,9 +53,7 @@ def test_a_memory_map_with_weights_of_zero_is_not_copied(tmp_path):
 def problem_of(weight):
     X, y = data(len(weight))
     return Problem(
-        X,
-        y[:, None],
-        weight,
+        ArrayData(X, y[:, None], weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

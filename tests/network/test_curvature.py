@@ -98,7 +98,7 @@ def test_a_sketch_is_spectrally_near(kind, penalty):
 def test_only_the_leverage_sketch_draws_by_leverage():
     """With all leverage on one row it draws no other."""
     network, theta, *_ = make_network(n=500)
-    network.rows.__dict__["_cumulative_leverage"] = np.append(np.zeros(499), 1.0)
+    network.rows._by_leverage = lambda at: (np.full(len(at), 499), np.ones(len(at)))
     rng = np.random.default_rng(0)
     drawn = []
     original = network.rows.take
