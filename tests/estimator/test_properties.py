@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation
-from sksoftnewton._rows import rows as rows_module
+from sksoftnewton._rows import interface
 from tests.references import objective
 
 LONG = "SKSOFTNEWTON_HOSTILE" in os.environ
@@ -321,8 +321,8 @@ def test_threads_change_no_bit(problem):
     X, Y, params, _ = problem
     y = target(Y)
     with (
-        mock.patch.object(rows_module, "BLOCK_ELEMENTS", 16),
-        mock.patch.object(rows_module, "LEAST_ROWS", 2),
+        mock.patch.object(interface, "BLOCK_ELEMENTS", 16),
+        mock.patch.object(interface, "LEAST_ROWS", 2),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore", ConvergenceWarning)
