@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftnewton._estimator.array_api import to_numpy
+from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
 
@@ -46,6 +47,37 @@ def numeric_input(given: Any, name: str) -> Any:
                 "Encode it as numbers (text by OneHotEncoder, dates by differences)."
             )
     return given
+
+
+def check_infinity(X: Any, names: Any = None) -> None:
+    """Raise ValueError for infinite numbers, and for NaN that CSR data store.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n, n_features), floats with NaN for missing numbers
+    names : sequence of str, default=None
+        Names of the columns.
+    """
+    if sp.issparse(X):
+        stored = X.tocoo()
+        wrong = np.flatnonzero(~np.isfinite(stored.data))
+        if not len(wrong):
+            return
+        i, j, value = (part[wrong[0]] for part in (*stored.coords, stored.data))
+    else:
+        infinite = np.isinf(np.stack(extremes(X))).any(axis=0)
+        if not infinite.any():
+            return
+        j = int(np.argmax(infinite))
+        i = int(np.argmax(np.isinf(X[:, j])))
+        value = X[i, j]
+    what = (
+        "NaN, which sparse data cannot have"
+        if np.isnan(value)
+        else f"infinity or a value too large for {X.dtype}"
+    )
+    column = j if names is None else repr(names[j])
+    raise ValueError(f"Input X contains {what}: row {i}, column {column}.")
 
 
 def _columns_to_check(given: Any) -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.explanation import check_output, explanation, pandas
-from sksoftnewton._estimator.inputs import numeric_input
+from sksoftnewton._estimator.inputs import check_infinity, numeric_input
 from sksoftnewton._estimator.messages import warn_of, warnings_of
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
@@ -321,6 +321,7 @@ class TwoLayerSoftmaxRegressor(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         positive = self.output_activation in ("softplus", "exp", "relu")
@@ -342,8 +343,9 @@ class TwoLayerSoftmaxRegressor(
 
         Parameters
         ----------
-        X : array-like or CSR of shape (n_samples, n_features)
-            Sparse data are never made dense as a whole.
+        X : array-like, CSR or frame of shape (n_samples, n_features)
+            Sparse data are never made dense as a whole. Missing numbers of dense data
+            (NaN, None, NA, null) enter as the mean, with a column that says so.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in the closed range of the output activation.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -357,7 +359,7 @@ class TwoLayerSoftmaxRegressor(
         Raises
         ------
         ValueError
-            For input that is no table of finite numbers, targets out of range, and
+            For infinite numbers, missing targets or weights, targets out of range, and
             parameters that do not fit together; it names the column or the parameter.
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
@@ -379,7 +381,7 @@ class TwoLayerSoftmaxRegressor(
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
                 dense_blocks=self.basis == "ramps"
-                or (previous is not None and not previous.basis.is_linear),
+                or (previous is not None and previous.basis.has_ramps),
             )
             if settings.alpha is not None:
                 inside = problem.units.alpha_inside(settings.alpha)
@@ -747,13 +749,16 @@ class TwoLayerSoftmaxRegressor(
 
     def _validated(self, X: Any) -> Any:
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
-            return validate_data(
+            X = validate_data(
                 self,
                 numeric_input(X, "X"),
                 reset=False,
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
+                ensure_all_finite=False,
             )
+        check_infinity(X, getattr(self, "feature_names_in_", None))
+        return X
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
@@ -779,9 +784,11 @@ class TwoLayerSoftmaxRegressor(
                 numeric_input(y, "y"),
                 accept_sparse="csr",
                 dtype=[np.float64, np.float32],
+                ensure_all_finite=False,
                 multi_output=True,
                 y_numeric=True,
             )
+        check_infinity(X, getattr(self, "feature_names_in_", None))
         weight = _check_sample_weight(
             numeric_input(sample_weight, "sample_weight"),
             X,
@@ -824,7 +831,7 @@ class TwoLayerSoftmaxRegressor(
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
-        basis = "linear" if self.basis_.is_linear else "ramps"
+        basis = "ramps" if self.basis_.has_ramps else "linear"
         for name, before, now in (
             ("n_hidden", self.n_hidden_, width),
             ("basis", basis, basis if is_auto(self.basis) else self.basis),
@@ -835,7 +842,7 @@ class TwoLayerSoftmaxRegressor(
                 if is_auto(self.target_transform)
                 else self.target_transform,
             ),
-            ("the number of features", len(self.basis_.knots_), n_features),
+            ("the number of features", self.n_features_in_, n_features),
             ("the number of outputs", self.output_coef_.shape[0], Y.shape[1]),
         ):
             if before != now:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._activations import Activation
-from sksoftnewton._rows.standardisation import Standardisation, extremes
+from sksoftnewton._rows.standardisation import extremes
 
 Array = NDArray[np.float64]
 
@@ -18,7 +18,7 @@ ROOM = 1e8
 LARGEST_OUTPUT = 1e50
 
 
-def check_magnitudes(X: Any, Y: Array, features: Standardisation, y: Array) -> None:
+def check_magnitudes(X: Any, Y: Array, x: Array, y: Array) -> None:
     """Raise ValueError for columns too large or of too little spread.
 
     Weights of the first layer are in the units of 1/X and those of the second in the
@@ -28,11 +28,11 @@ def check_magnitudes(X: Any, Y: Array, features: Standardisation, y: Array) -> N
     ----------
     X : array of shape (n, n_features)
     Y : ndarray of shape (n, n_outputs)
-    features : Standardisation of X
+    x : ndarray of shape (n_features,), the standard deviations of X
     y : ndarray of shape (n_outputs,), the standard deviations of Y
     """
     least, most = _range(X.dtype)
-    _check("X", X, features.scale, least, most)
+    _check("X", X, x, least, most)
     root_least, root_most = (float(np.sqrt(end)) for end in _range(np.float64))
     _check("y", Y, y, max(least, root_least), min(most, root_most))
 

@@ -17,8 +17,8 @@ from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._network.units import Units
-from sksoftnewton._rows.basis import Basis, ramps
-from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.basis import Basis, Labels, plain_basis, ramps
+from sksoftnewton._rows.rows import MappedRows, Rows
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
@@ -87,6 +87,8 @@ class Problem:
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
     n_threads : int
+    labels : sequence of tuple of str or None, one a feature, default=None
+        Those of the levels of the features that are codes of levels.
     dense_blocks : bool
         Whether blocks of CSR rows are made dense, as ramps need them.
 
@@ -110,19 +112,27 @@ class Problem:
         penalty: str,
         output_weights: Array | None,
         n_threads: int,
+        labels: Labels | None = None,
         dense_blocks: bool = False,
     ) -> None:
         self.penalty = penalty
         self.n_features_in = X.shape[1]
         self.used: Index = np.arange(X.shape[1])
-        self.basis = Basis.linear(X.shape[1])
         X, Y, weight = _counted(X, Y, weight)
-        self.features = Standardisation.of(X, weight)
+        self.basis = plain_basis(X, weight, labels)
+        columns = X
+        if not self.basis.is_linear:
+            of_rows = X.shape[0], X.dtype
+            columns = MappedRows(X.__getitem__, of_rows, self.basis)
+        self.features = Standardisation.of(columns, weight)
+        if not sp.issparse(X):
+            self.basis = self.basis.with_fills(self.features.mean)
         moments = Standardisation.of(Y, weight, unseen=0.0)
-        check_magnitudes(X, Y, self.features, moments.scale)
+        spread = self.features.scale[self.basis.starts]
+        check_magnitudes(X, Y, spread, moments.scale)
         self.units = Units.of(activation, Y, weight, moments)
         self._Y = Y
-        wide = _has_row_space(*X.shape[::-1])
+        wide = _has_row_space(*columns.shape[::-1])
         targets = (Y - self.units.targets.mean) / self.units.targets.scale
         self.output_weights: Array | None = None
         if output_weights is not None:
@@ -134,7 +144,7 @@ class Problem:
             not wide
             and not self.units.steep
             and penalty == "weights"
-            and single_precision(X, targets, weight, self.features)
+            and single_precision(columns, targets, weight, self.features)
         )
         dtype = np.float32 if single else X.dtype
         if self.units.steep:
@@ -144,7 +154,7 @@ class Problem:
             targets,
             weight,
             self.features,
-            basis=self.basis if dense_blocks else None,
+            basis=self.basis if dense_blocks or not self.basis.is_linear else None,
             dtype=dtype,
             n_threads=n_threads,
         )
@@ -205,11 +215,16 @@ class Problem:
         """The columns of the basis that belong to features in use."""
         return self.basis.columns_of(self.used)
 
+    @property
+    def feature_of(self) -> Index:
+        """The feature of each column, both counted among those in use."""
+        return self._basis_in_use.feature_of
+
     def with_features(self, kept: Index) -> Problem:
         """The same problem with some of its features, counted among those in use."""
         part = copy.copy(self)
         part.used = self.used[kept]
-        part.basis = self._basis_in_use.take(kept).spread(part.used, self.n_features_in)
+        part.basis = self._basis_in_use.take(kept).spread(part.used, self.basis)
         part.features = self.features.take(self._basis_in_use.columns_of(kept))
         rows = self._plain_rows.with_columns(kept)
         wide = self.row_space is not None and part.n_columns > rows.n_rows
@@ -221,14 +236,13 @@ class Problem:
 
         The knots are quantiles of the features on the rows of this problem.
         """
-        return self.with_basis(
-            self.ramps(n_inner).spread(self.used, self.n_features_in)
-        )
+        return self.with_basis(self.ramps(n_inner).spread(self.used, self.basis))
 
     def ramps(self, n_inner: int) -> Basis:
         """The basis of the features in use that `with_ramps` has."""
         rows = self._plain_rows
-        return ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
+        X = rows.raw(slice(0, rows.n_rows))
+        return ramps(X, rows.weight, n_inner, self._basis_in_use)
 
     def with_basis(self, basis: Basis) -> Problem:
         """The same problem on another basis of all features."""
@@ -242,7 +256,7 @@ class Problem:
     def like(self, other: Problem) -> Problem:
         """The same problem with the features and the basis of another one."""
         part = self.with_features(np.flatnonzero(np.isin(self.used, other.used)))
-        return part if other.basis.is_linear else part.with_basis(other.basis)
+        return part.with_basis(other.basis) if other.basis.has_ramps else part
 
     @property
     def _basis_in_use(self) -> Basis:
@@ -358,8 +372,8 @@ class Problem:
         coef = A1[:, :-1] / features.scale
         finer = coef @ before.embedding(basis)
         old_mean, new_mean = features.mean.copy(), self.features.mean.copy()
-        # What the features themselves add has the same mean before and after.
-        old_mean[before.features_themselves] = new_mean[basis.features_themselves] = 0
+        # What the plain columns add has the same mean before and after.
+        old_mean[before.plain_columns] = new_mean[basis.plain_columns] = 0
         intercept = A1[:, -1] + finer @ new_mean - coef @ old_mean
         return np.hstack([finer * self.features.scale, intercept[:, None]])
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
@@ -189,14 +189,16 @@ class Rows:
     def with_basis(self, basis: Basis) -> Rows:
         """The same rows with other features of the columns in use.
 
-        What is a feature before and after keeps its standardisation.
+        What is a plain column before and after keeps its standardisation.
         """
         before = self.standardisation
-        mapped = Standardisation.of(MappedRows(self, basis), self.weight)
-        there = basis.features_themselves
-        here = slice(None) if self.basis is None else self.basis.features_themselves
-        mapped.mean[there] = before.mean[here]
-        mapped.scale[there] = before.scale[here]
+        columns = MappedRows(self.raw, (self.n_rows, self.X.dtype), basis)
+        mapped = Standardisation.of(columns, self.weight)
+        old = Basis.linear(len(basis.maps)) if self.basis is None else self.basis
+        here, there = old.plain_columns, basis.plain_columns
+        if np.array_equal(old.feature_of[here], basis.feature_of[there]):
+            mapped.mean[there] = before.mean[here]
+            mapped.scale[there] = before.scale[here]
         return self._changed(standardisation=mapped, basis=basis)
 
     @property
@@ -371,15 +373,28 @@ class Rows:
 
 
 class MappedRows:
-    """The columns of a basis of rows, made where they are read."""
+    """The columns of a basis of rows, made where they are read.
 
-    def __init__(self, rows: Rows, basis: Basis) -> None:
-        self._rows, self._basis = rows, basis
-        self.shape = (rows.n_rows, basis.n_columns)
-        self.dtype = rows.X.dtype
+    Parameters
+    ----------
+    raw : callable
+        Gives the dense rows of a slice.
+    of : int and dtype, the number of rows and what they are stored in
+    basis : Basis
+    """
+
+    def __init__(
+        self,
+        raw: Callable[[slice | Index], Array],
+        of: tuple[int, DTypeLike],
+        basis: Basis,
+    ) -> None:
+        self._raw, self._basis = raw, basis
+        self.shape = of[0], basis.n_columns
+        self.dtype = np.dtype(of[1])
 
     def __getitem__(self, rows: slice | Index) -> Array:
-        columns: Array = self._basis.transform(self._rows.raw(rows))
+        columns: Array = self._basis.transform(self._raw(rows))
         return columns
 
 
