@@ -15,6 +15,10 @@ from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
+HINT = (
+    " Text in columns of a frame is taken as categories with "
+    'categorical_features="from_dtype"; dates can be given as differences.'
+)
 
 
 def numeric_input(given: Any, name: str) -> Any:
@@ -42,9 +46,10 @@ def numeric_input(given: Any, name: str) -> Any:
         found = _no_numbers(values)
         if found is not None:
             what, example = found
+            hint = HINT if name == "X" else ""
             raise ValueError(
-                f"{name} holds {what}{label}{example}, but only numbers are accepted. "
-                "Encode it as numbers (text by OneHotEncoder, dates by differences)."
+                f"{name} holds {what}{label}{example}, but only numbers are accepted."
+                + hint
             )
     return given
 
@@ -59,10 +64,10 @@ def check_infinity(X: Any, names: Any = None) -> None:
         Names of the columns.
     """
     if sp.issparse(X):
+        if np.isfinite(X.data).all():
+            return
         stored = X.tocoo()
         wrong = np.flatnonzero(~np.isfinite(stored.data))
-        if not len(wrong):
-            return
         i, j, value = (part[wrong[0]] for part in (*stored.coords, stored.data))
     else:
         infinite = np.isinf(np.stack(extremes(X))).any(axis=0)

@@ -18,9 +18,15 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils import (
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _check_y,
     check_is_fitted,
     validate_data,
 )
@@ -57,6 +63,7 @@ from sksoftnewton._estimator.results import (
 from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._estimator.summary import Summary, summary
+from sksoftnewton._estimator.table import Table, flagged, learned
 from sksoftnewton._inference.candidates import outcome
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.posterior import Posterior
@@ -119,6 +126,16 @@ class TwoLayerSoftmaxRegressor(
         "auto": each hidden unit has a noise variance of its own where the likelihood
         of residuals of rows left out asks for it. It changes standard deviations and
         intervals, not predictions.
+    categorical_features : "from_dtype", None, or array-like of str, int or bool, \
+            default="from_dtype"
+        Which columns are categories. "from_dtype": in a frame those of text, of truth
+        values and of pandas' and polars' categorical types; none of an array. None: no
+        column. Else their names, their indices or a mask. A category enters as one
+        column for each level. Levels of weight 4 or less are merged with one another,
+        and levels that `fit` has not seen are taken for these; without such levels,
+        for the average of all. Categories of more than 30 levels enter as one number,
+        the mean of the target over the rows of a level, shrunk towards that of all
+        rows; in the training rows themselves it is that of other rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
@@ -272,6 +289,7 @@ class TwoLayerSoftmaxRegressor(
     alpha_: Array
     _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
     _seen: Seen | None = None  # of the training rows
+    _table = Table()  # of the training data
 
     def __init__(
         self,
@@ -283,6 +301,7 @@ class TwoLayerSoftmaxRegressor(
         basis: str = "auto",
         target_transform: str = "auto",
         noise: str = "auto",
+        categorical_features: Any = "from_dtype",
         output_weights: Any = None,
         sketch: str = "auto",
         sketch_size: int | float | str = "auto",
@@ -301,6 +320,7 @@ class TwoLayerSoftmaxRegressor(
         self.basis = basis
         self.target_transform = target_transform
         self.noise = noise
+        self.categorical_features = categorical_features
         self.output_weights = output_weights
         self.sketch = sketch
         self.sketch_size = sketch_size
@@ -380,6 +400,7 @@ class TwoLayerSoftmaxRegressor(
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
+                labels=checked._table.labels,
                 dense_blocks=self.basis == "ramps"
                 or (previous is not None and previous.basis.has_ramps),
             )
@@ -748,6 +769,11 @@ class TwoLayerSoftmaxRegressor(
         return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
+        if self._table.has_categories:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            X = self._table.array(X)
+            check_infinity(X, getattr(self, "feature_names_in_", None))
+            return X
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
             X = validate_data(
                 self,
@@ -777,18 +803,26 @@ class TwoLayerSoftmaxRegressor(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Any, Array, Array]:
         """X, y with a column for each output, and weights; sets what they determine."""
-        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
-            X, y = validate_data(
-                self,
-                numeric_input(X, "X"),
-                numeric_input(y, "y"),
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                ensure_all_finite=False,
-                multi_output=True,
-                y_numeric=True,
+        flags = flagged(X, self.categorical_features)
+        if flags is None:
+            self._table = Table()
+            with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+                X, y = validate_data(
+                    self,
+                    numeric_input(X, "X"),
+                    numeric_input(y, "y"),
+                    accept_sparse="csr",
+                    dtype=[np.float64, np.float32],
+                    ensure_all_finite=False,
+                    multi_output=True,
+                    y_numeric=True,
+                )
+        else:
+            validate_data(self, X, skip_check_array=True)
+            y = _check_y(
+                numeric_input(y, "y"), multi_output=True, y_numeric=True, estimator=self
             )
-        check_infinity(X, getattr(self, "feature_names_in_", None))
+            check_consistent_length(X, y)
         weight = _check_sample_weight(
             numeric_input(sample_weight, "sample_weight"),
             X,
@@ -802,7 +836,19 @@ class TwoLayerSoftmaxRegressor(
         Y = np.asarray(y, dtype=np.float64)
         check_targets(Y, get_activation(self.output_activation), self.target_transform)
         self._one_output = Y.ndim == 1
-        return X, Y.reshape(len(Y), -1), weight
+        Y = Y.reshape(len(Y), -1)
+        if flags is not None:
+            X = self._rows_of_table(X, flags, Y, weight)
+        check_infinity(X, getattr(self, "feature_names_in_", None))
+        return X, Y, weight
+
+    def _rows_of_table(self, X: Any, flags: Any, Y: Array, weight: Array) -> Array:
+        """Rows of a table with categories; sets the table, or keeps that of before."""
+        if self.warm_start and self._table.has_categories:
+            rows: Array = self._table.array(X)
+            return rows
+        self._table, rows = learned(X, flags, Y, weight, self.random_state)
+        return rows
 
     def _tasks(
         self,
@@ -874,5 +920,5 @@ def generator(random_state: Any) -> np.random.Generator:
 
 def _of_the_data(checked: Any) -> dict[str, Any]:
     """The attributes that the data determine, without a fit."""
-    names = ("n_features_in_", "feature_names_in_", "_one_output")
+    names = ("n_features_in_", "feature_names_in_", "_one_output", "_table")
     return {name: vars(checked)[name] for name in names if name in vars(checked)}
