@@ -17,7 +17,13 @@ from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._network.units import Units
-from sksoftnewton._rows.basis import Basis, Labels, plain_basis, ramps
+from sksoftnewton._rows.basis import (
+    Basis,
+    Labels,
+    plain_basis,
+    ramps,
+    standardisation_of,
+)
 from sksoftnewton._rows.rows import MappedRows, Rows
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.selection import SelectedRows
@@ -124,7 +130,7 @@ class Problem:
         if not self.basis.is_linear:
             of_rows = X.shape[0], X.dtype
             columns = MappedRows(X.__getitem__, of_rows, self.basis)
-        self.features = Standardisation.of(columns, weight)
+        self.features = standardisation_of(columns, weight, self.basis)
         if not sp.issparse(X):
             self.basis = self.basis.with_fills(self.features.mean)
         moments = Standardisation.of(Y, weight, unseen=0.0)

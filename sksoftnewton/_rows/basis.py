@@ -250,6 +250,33 @@ def plain_basis(X: Any, weight: Array, labels: Labels | None = None) -> Basis:
     return Basis(maps)
 
 
+def standardisation_of(columns: Any, weight: Array, basis: Basis) -> Standardisation:
+    """Means and scales of the columns of a basis.
+
+    The levels of a category have one scale, that of the sum of their variances: the
+    prior of their weights is the same for all, so that rare ones are shrunk more, and
+    in it a category varies as much as a number does.
+
+    Parameters
+    ----------
+    columns : array of shape (n, n_columns)
+    weight : ndarray of shape (n,), positive
+    basis : Basis
+    """
+    moments = Standardisation.of(columns, weight)
+    for j, of_feature in enumerate(basis.maps if basis.has_levels else ()):
+        if isinstance(of_feature, Levels) and of_feature.n_columns > 1:
+            group = basis.columns_of([j])
+            moments.scale[group] = common_scale(moments.mean[group])
+    return moments
+
+
+def common_scale(shares: Array) -> Array:
+    """The scale of each level, from the shares of all in the weight."""
+    variance = float(np.sum(shares * (1 - shares)))
+    return np.full(len(shares), np.sqrt(variance) if variance > 0 else 1.0)
+
+
 def _columns_with_missing(X: Any) -> Index:
     """The columns of a dense array that have NaN; none of CSR data."""
     if sp.issparse(X):

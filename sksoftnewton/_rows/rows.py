@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
-from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.basis import Basis, standardisation_of
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
 from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.scratch import Scratch
@@ -193,7 +193,7 @@ class Rows:
         """
         before = self.standardisation
         columns = MappedRows(self.raw, (self.n_rows, self.X.dtype), basis)
-        mapped = Standardisation.of(columns, self.weight)
+        mapped = standardisation_of(columns, self.weight, basis)
         old = Basis.linear(len(basis.maps)) if self.basis is None else self.basis
         here, there = old.plain_columns, basis.plain_columns
         if np.array_equal(old.feature_of[here], basis.feature_of[there]):
