@@ -53,12 +53,17 @@ def title(model: Any) -> str:
 
 
 def for_frames(model: Any, typing: dict[str, Any]) -> Pipeline:
-    """A model that takes the frame that pandas reads from the file."""
+    """A model that takes the frame that pandas reads from the file.
+
+    Ours takes missing values and categories as they are; others need numbers.
+    """
     columns = FunctionTransformer(typed, kw_args=typing)
-    return make_pipeline(columns, encoding(typing["kinds"]), model)
+    if isinstance(model, TwoLayerSoftmaxRegressor):
+        return make_pipeline(columns, model)
+    return make_pipeline(columns, encoding_for_others(typing["kinds"]), model)
 
 
-def encoding(kinds: dict[str, str]) -> Any:
+def encoding_for_others(kinds: dict[str, str]) -> Any:
     """Medians and a column of flags for missing values, categories one-hot."""
 
     def named(wanted: Iterable[str]) -> list[str]:

@@ -3,11 +3,11 @@
 A few levels have a code each, and a column each in the model. A level of weight 4 or
 less is merged with others like it: the standard error of its mean is at least half the
 standard deviation of the noise, and so rare levels are what tells most of new ones.
-Many levels are put in order by a number: the mean of the target over their rows,
-shrunk towards that of all rows as far as the variance between levels and that within
-say (the best linear prediction in a mixed model, its variances by the method of
-moments). A row that the model is fitted to must not see its own target: it gets means
-over the other four fifths of the rows.
+Many levels are put in order by a number: the mean of the target over their rows, less
+what is linear in the other columns, shrunk towards that of all rows as far as the
+variance between levels and that within say (the best linear prediction in a mixed
+model, its variances by the method of moments). A row that the model is fitted to must
+not see its own target: it gets means over the other four fifths of the rows.
 """
 
 from __future__ import annotations
@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+
+from sksoftnewton._rows.standardisation import Standardisation
 
 Array = NDArray[np.float64]
 Index = NDArray[np.integer]
@@ -26,8 +29,9 @@ Index = NDArray[np.integer]
 # The largest weight of a level that is merged with others.
 RARE = 4.0
 # Most levels, after merging, that have a column each.
-MOST_LEVELS = 30
+MOST_LEVELS = 60
 N_FOLDS = 5
+RIDGE = 1e-6  # of standardised columns
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def category(
     Y: Array,
     weight: Array,
     random_state: Any,
+    others: Array | None = None,
 ) -> tuple[Category, Array]:
     """The levels of a column, and what stands for them in the rows of the fit.
 
@@ -74,6 +79,8 @@ def category(
     weight : ndarray of shape (n,)
     random_state : int, RandomState instance or None
         Makes the folds where levels are many.
+    others : ndarray of shape (n, n_others), default=None
+        Other columns, which have their share in the target where levels are many.
     """
     place: dict[Any, int] = {}
     which = np.array([place.setdefault(value, len(place)) for value in values])
@@ -90,7 +97,10 @@ def category(
     merged = common < len(order)
     if common + merged > MOST_LEVELS:
         fold = check_random_state(random_state).permutation(len(which)) % N_FOLDS
-        return _of_many_levels(known, kind, rank[which], (Y, weight), fold)
+        y = _one_target(Y, weight)
+        if others is not None:
+            y = without_others(y, weight, rank[which], others)
+        return _of_many_levels(known, kind, rank[which], (y, weight), fold)
     labels = [_label(value) for value in known[:common]]
     if merged:
         labels.append(" is another")
@@ -120,8 +130,7 @@ def _of_many_levels(
     fold: Index,
 ) -> tuple[Category, Array]:
     """Means of the target for levels, and for rows those over other rows."""
-    Y, weight = of_rows
-    y, n_levels = _one_target(Y, weight), len(known)
+    (y, weight), n_levels = of_rows, len(known)
     means, unknown = shrunken_means(y, weight, level, n_levels)
     found = Category(kind, tuple(known), means, None, unknown)
     rows = np.empty(len(level))
@@ -143,6 +152,32 @@ def _one_target(Y: Array, weight: Array) -> Array:
     direction = np.linalg.eigh(moments)[1][:, -1]
     target: Array = standardised @ (direction * np.sign(direction.sum() or 1.0))
     return target
+
+
+def without_others(y: Array, weight: Array, level: Index, others: Array) -> Array:
+    """The target less what is linear in other columns, at their means, (n,).
+
+    Their coefficients are those within levels, by least squares with a tiny ridge.
+
+    Parameters
+    ----------
+    y, weight : ndarray of shape (n,)
+    level : ndarray of int of shape (n,); −1 only where there is no weight
+    others : ndarray of shape (n, n_others)
+    """
+    counted = np.flatnonzero(weight > 0)
+    w, X = weight[counted], others[counted].astype(np.float64)
+    moments = Standardisation.of(X, w)
+    mean, scale = moments.mean, moments.scale
+    columns = np.column_stack([(X - mean) / scale, y[counted]])
+    sums = sp.csr_array((w, (level[counted], np.arange(len(w))))) @ columns
+    of_level = np.bincount(level[counted], w)
+    columns -= (sums / np.where(of_level > 0, of_level, 1.0)[:, None])[level[counted]]
+    products = (columns.T * w) @ columns / w.sum()
+    products[np.diag_indices(len(mean))] += RIDGE
+    coef = np.linalg.solve(products[:-1, :-1], products[:-1, -1]) / scale
+    rest: Array = y - (others - mean) @ coef
+    return rest
 
 
 def shrunken_means(

@@ -133,9 +133,10 @@ class TwoLayerSoftmaxRegressor(
         column. Else their names, their indices or a mask. A category enters as one
         column for each level. Levels of weight 4 or less are merged with one another,
         and levels that `fit` has not seen are taken for these; without such levels,
-        for the average of all. Categories of more than 30 levels enter as one number,
-        the mean of the target over the rows of a level, shrunk towards that of all
-        rows; in the training rows themselves it is that of other rows.
+        for the average of all. Categories of more than 60 levels enter as one number,
+        the mean of the target over the rows of a level, less what is linear in the
+        other columns, shrunk towards that of all rows; in the training rows themselves
+        it is that of other rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
@@ -771,9 +772,7 @@ class TwoLayerSoftmaxRegressor(
     def _validated(self, X: Any) -> Any:
         if self._table.has_categories:
             validate_data(self, X, reset=False, skip_check_array=True)
-            X = self._table.array(X)
-            check_infinity(X, getattr(self, "feature_names_in_", None))
-            return X
+            return self._table.array(X)
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
             X = validate_data(
                 self,

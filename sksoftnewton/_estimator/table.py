@@ -18,7 +18,8 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_categorical_features
 
 from sksoftnewton._estimator.categories import Category, category
-from sksoftnewton._estimator.inputs import numeric_input
+from sksoftnewton._estimator.inputs import check_infinity, numeric_input
+from sksoftnewton._rows.basis import plain_basis
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -144,6 +145,7 @@ class Columns:
         out[:, numbers] = part
         for j, of_column in codes.items():
             out[:, j] = of_column
+        check_infinity(out, None if self._frame is None else self._frame.columns)
         return out
 
 
@@ -187,11 +189,19 @@ def learned(
     """
     columns = Columns(X)
     categories: list[Category | None] = [None] * columns.n
-    codes = {}
-    for j in np.flatnonzero(flags).tolist():
-        values, kind = columns.values(j)
-        categories[j], codes[j] = category(values, kind, Y, weight, random_state)
-    return Table(tuple(categories)), columns.array(flags, codes)
+    codes, given = {}, (Y, weight, random_state)
+    flagged_columns = np.flatnonzero(flags).tolist()
+    for j in flagged_columns:
+        categories[j], codes[j] = category(*columns.values(j), *given)
+    table, rows = Table(tuple(categories)), columns.array(flags, codes)
+    many = [j for j in flagged_columns if table.labels and table.labels[j] is None]
+    counted = weight > 0
+    basis = plain_basis(rows[counted], weight[counted], table.labels) if many else None
+    for j in many:
+        assert basis is not None
+        others = basis.transform(rows)[:, basis.feature_of != j]
+        categories[j], codes[j] = category(*columns.values(j), *given, others)
+    return Table(tuple(categories)), columns.array(flags, codes) if many else rows
 
 
 def _is_nan(value: Any) -> bool:
