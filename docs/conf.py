@@ -4,6 +4,9 @@ python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
 
 import re
+from html import escape
+
+from docutils import nodes
 
 from sksoftnewton import __version__
 
@@ -17,15 +20,19 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "benchmarks", "examples"]
+exclude_patterns = ["_build", "_static", "benchmarks", "checks", "examples"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # `fit` in a docstring is a link where it can be one
 
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 
 autosummary_generate = True
@@ -34,22 +41,54 @@ autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 
-EXAMPLES = (
-    "plot_first_steps.py plot_hidden_units.py plot_evidence.py plot_features.py "
-    "plot_intervals.py plot_counts.py plot_drop_in.py plot_convergence.py "
-    "plot_outputs.py plot_paper.py"
-)
+# One file with its fonts: nothing is loaded from elsewhere.
+mathjax_path = "mathjax/tex-svg.js"
+
+bibtex_bibfiles = ["bibliography.bib"]
+bibtex_reference_style = "author_year"
+
+
+def elsewhere(address, inventory):
+    """Where another project is documented; the local inventory serves offline."""
+    return address, (None, f"inventories/{inventory}.txt")
+
+
+intersphinx_mapping = {
+    "matplotlib": elsewhere("https://matplotlib.org/stable/", "matplotlib"),
+    "numpy": elsewhere("https://numpy.org/doc/stable/", "numpy"),
+    "pandas": elsewhere("https://pandas.pydata.org/docs/", "pandas"),
+    "scipy": elsewhere("https://docs.scipy.org/doc/scipy/", "scipy"),
+    "sklearn": elsewhere("https://scikit-learn.org/stable/", "sklearn"),
+}
+intersphinx_timeout = 5
+
+# The examples in their order, with what their thumbnails show.
+EXAMPLES = {
+    "plot_first_steps": "R² of five models in each fold of a cross-validation",
+    "plot_tutorial": "prices of diamonds against their predictions, with intervals",
+    "plot_hidden_units": "the flow of the Nile falls from one level to another",
+    "plot_evidence": "R² in training and held out against the width, the chosen marked",
+    "plot_features": "table of how often each of 15 features is kept",
+    "plot_intervals": "share of observations within the bands, against their level",
+    "plot_counts": "visits to a doctor against chronic diseases, with three curves",
+    "plot_outputs": "penguins of three species on a partition of the feature space",
+    "plot_convergence": "objective against passes for sketched and exact steps",
+    "plot_paper": "contraction of each iteration, below its guarantee",
+}
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
-    "within_subsection_order": EXAMPLES.find,
+    "within_subsection_order": " ".join(f"{name}.py" for name in EXAMPLES).find,
     "abort_on_example_error": True,
     "doc_module": ("sksoftnewton",),
     "backreferences_dir": "auto_examples/backreferences",
     "reset_modules": ("matplotlib",),
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,
+    "min_reported_time": float("inf"),
+    "write_computation_times": False,
 }
 
 copybutton_prompt_text = r">>> |\.\.\. "
@@ -75,12 +114,18 @@ html_theme_options = {
 # Docstrings are written for help(): bars are norms and names may end in "_", where
 # reStructuredText would see substitutions and links.
 MARKUP = re.compile(r"(``.*?``)|(?<!\\)(?=\||(?<=\w)_(?!\w))")
+# Inherited docstrings refer to pages of scikit-learn's user guide.
+REFERENCE = re.compile(r":ref:`(?:([^`<]+?) <)?[^`]+`")
 
 
 def escape_markup(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
-        if not line.lstrip().startswith((">>>", "...")):
-            lines[i] = MARKUP.sub(lambda found: found[1] or "\\", line)
+        if line.lstrip().startswith((">>>", "...")):
+            continue
+        lines[i] = MARKUP.sub(
+            lambda found: found[1] or "\\",
+            REFERENCE.sub(lambda found: found[1] or "scikit-learn's examples", line),
+        )
 
 
 def trim_examples(app, docname, source):
@@ -88,6 +133,32 @@ def trim_examples(app, docname, source):
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
 
 
+def describe_thumbnails(app, doctree):
+    for image in doctree.findall(nodes.image):
+        found = re.search(r"thumb/sphx_glr_(\w+)_thumb", image["uri"])
+        if found:
+            image["alt"] = escape(EXAMPLES[found[1]])
+
+
+# Where a long name may be broken: after dots and underscores, and between its words.
+NAME = re.compile(r"(?<=<span class=\"pre\">)[^<]{22,}|(?<=<h1>)[^<]+")
+JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._=])(?=\w)")
+# Pictures scroll on a phone, and are links, so that one can also open them.
+PICTURE = re.compile(r"(<p>|<figure[^>]*>\s*)(<img [^>]*src=\"([^\"]+)\"[^>]*>)")
+# A corner of a table that is empty is no header, and what stands in a list is an item.
+CORNER = re.compile(r"<th(?: class=\"head\")?>(?:<p></p>)?</th>")
+
+
+def finish_page(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        body = NAME.sub(lambda found: JOINT.sub("<wbr>", found[0]), context["body"])
+        body = PICTURE.sub(r'\1<a class="picture" href="\3">\2</a>', body)
+        body = CORNER.sub("<td></td>", body)
+        context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", escape_markup, priority=900)
     app.connect("source-read", trim_examples)
+    app.connect("doctree-read", describe_thumbnails)
+    app.connect("html-page-context", finish_page)

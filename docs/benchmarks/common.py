@@ -11,7 +11,8 @@ import scipy
 import sklearn
 from sklearn.datasets import make_friedman1
 
-FIGURES = Path(__file__).resolve().parent.parent / "figures"
+DOCS = Path(__file__).resolve().parent.parent
+FIGURES = DOCS / "figures"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = "osD^vPX"
 
@@ -34,6 +35,15 @@ def table(columns, rows):
     print()
 
 
+def put_in(page, name, text):
+    """Replaces what stands between two marks of a page, <!-- name --> each."""
+    mark = f"<!-- {name} -->"
+    parts = page.read_text().split(mark)
+    if len(parts) != 3:
+        raise ValueError(f"{page.name} needs the mark {mark} twice")
+    page.write_text(f"{parts[0]}{mark}\n\n{text}\n\n{mark}{parts[2]}")
+
+
 def diamonds():
     """plotnine's diamonds: 26 one-hot features, log price."""
     import pandas as pd
@@ -50,11 +60,10 @@ def friedman(n):
 def problem(X, y):
     from sksoftnewton._activations import get_activation
     from sksoftnewton._network.problem import Problem
+    from sksoftnewton._rows.data import ArrayData
 
     return Problem(
-        X,
-        y.reshape(len(y), -1),
-        np.ones(len(y)),
+        ArrayData(X, y.reshape(len(y), -1), np.ones(len(y))),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -65,6 +74,26 @@ def problem(X, y):
 def save(figure, name):
     FIGURES.mkdir(exist_ok=True)
     figure.savefig(FIGURES / name, dpi=110, pil_kwargs={"optimize": True})
+
+
+def save_themes(name):
+    """Styles and file names of a figure for light and dark pages."""
+    import matplotlib as mpl
+
+    grey = "#ced6dd"
+    colours = dict.fromkeys(
+        [
+            "text.color",
+            "axes.labelcolor",
+            "axes.edgecolor",
+            "xtick.color",
+            "ytick.color",
+        ],
+        grey,
+    )
+    dark = {**colours, "legend.facecolor": "none", "axes.facecolor": "none"}
+    yield mpl.rc_context(), f"{name}.png"
+    yield mpl.rc_context(dark), f"{name}_dark.png"
 
 
 def axes(n_rows, n_columns, width=3.2, height=2.7):

@@ -1,13 +1,13 @@
-"""The picture of docs/how_it_works.md: partition, fit, evidence, Newton's steps.
+"""The picture of the landing page: partition, fit, evidence, Newton's steps.
 
-Writes docs/figures/how_it_works.png:
+Writes docs/figures/how_it_works.png and, for dark pages, how_it_works_dark.png:
 
     pip install ".[test]" plotnine
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/overview.py
 """
 
 import numpy as np
-from common import COLOURS, axes, problem, save
+from common import COLOURS, FIGURES, axes, problem, save_themes
 from scipy.special import gammaln
 from solver import levenberg_marquardt, scipy_solver
 
@@ -63,10 +63,11 @@ def draw_evidence(ax, model):
     ax.set_xticks(widths, [str(width) for width in widths])
     ax.set(xlabel="hidden units", ylabel="log evidence + log prior")
     ax.set_title("3  The evidence chooses the width")
-    ax.legend(loc="upper left")
+    ax.legend(loc="lower right", fontsize=8)
 
 
-def draw_newton(ax, X, y):
+def convergence(X, y):
+    """Passes and F of every iteration, for each solver a pair for each start."""
     whole = problem(X, y)
     network = whole.network(4, (ALPHA, ALPHA))
     curves = {"Newton": [], "L-BFGS-B": []}
@@ -79,6 +80,10 @@ def draw_newton(ax, X, y):
             passes = np.array([row[1] for row in trace.rows])
             F = np.array([network.value(row[2]) for row in trace.rows])
             curves[name].append((passes, F))
+    return curves
+
+
+def draw_newton(ax, curves):
     best = min(F[-1] for pairs in curves.values() for _, F in pairs)
     styles = {"Newton": (COLOURS[0], "-"), "L-BFGS-B": (COLOURS[1], "--")}
     for name, pairs in curves.items():
@@ -102,13 +107,16 @@ def main():
     X, y = data()
     model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
     grid = np.linspace(0, 10, 401)[:, None]
-    figure, grid_of_axes = axes(2, 2, width=4.2, height=2.8)
-    (first, third), (second, fourth) = grid_of_axes
-    draw_partition(first, model, grid)
-    draw_fit(second, model, grid, X, y)
-    draw_evidence(third, model)
-    draw_newton(fourth, X, y)
-    save(figure, "how_it_works.png")
+    curves = convergence(X, y)
+    for theme, name in save_themes("how_it_works"):
+        with theme:
+            figure, grid_of_axes = axes(2, 2, width=4.2, height=2.8)
+            (first, third), (second, fourth) = grid_of_axes
+            draw_partition(first, model, grid)
+            draw_fit(second, model, grid, X, y)
+            draw_evidence(third, model)
+            draw_newton(fourth, curves)
+            figure.savefig(FIGURES / name, dpi=144, transparent=True)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,23 @@ from sklearn.model_selection import KFold, cross_validate
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton.plotting import EvidenceDisplay
 
+# sphinx_gallery_thumbnail_number = 2
 X, y = load_diabetes(return_X_y=True)
 model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
 print(
     f"{len(model.width_path_['n_hidden'])} candidates; {model.n_hidden_} units chosen"
 )
+
+# %%
+# Two, four and eight units lie within the grey band or close to it, differences that do
+# not decide for more units, so that the narrowest of them is taken. One unit, a
+# constant, is far below. The lower panel says why more units do not do much harm: the
+# penalty, which the evidence chooses as well, leaves them with few effective
+# parameters.
+
+display = EvidenceDisplay.from_estimator(model)
+display.ax_[0].set_title("Evidence and effective parameters of each width")
+plt.show()
 
 # %%
 # Is the choice a good one? Cross-validation of given widths is an independent judge,
@@ -45,23 +57,17 @@ for k in widths:
     )
 
 # %%
-# One unit, a constant, is far below. Two, four and eight units lie within the grey
-# band or close to it, differences that do not decide for more units, so that the
-# narrowest of them is taken. The cross-validation, in the third panel, is a little in
-# favour of four, by much less than its folds differ. The second panel says why more
-# units do not do much harm: the penalty, which the evidence chooses as well, leaves
-# them with few effective parameters.
+# It is a little in favour of four, by much less than its folds differ, and it took
+# forty fits where the evidence took one.
 
-figure, axes = plt.subplots(
-    3, figsize=(6.4, 8), sharex=True, layout="constrained", height_ratios=[1.2, 1, 0.9]
-)
-EvidenceDisplay.from_estimator(model, ax=axes[:2])
-axes[2].plot(widths, scores["training"], "--s", color="#E69F00", label="training")
-axes[2].plot(
-    widths, scores["cross-validation"], "-o", color="#0072B2", label="cross-validation"
-)
-axes[1].set_xlabel("")
-axes[2].set(xlabel="width (hidden units)", ylabel="R²")
-axes[2].legend(fontsize="small")
-axes[2].grid(alpha=0.3)
+figure, ax = plt.subplots(layout="constrained")
+ax.plot(widths, scores["training"], "--s", color="#E69F00", label="training rows")
+ax.plot(widths, scores["cross-validation"], "-o", color="#0072B2", label="held out")
+ax.axvline(model.n_hidden_, color="#D55E00", label="chosen by the evidence")
+ax.set_xscale("log", base=2)
+ax.set_xticks(widths, widths)
+ax.set(xlabel="width (hidden units)", ylabel="R²")
+ax.set_title("What cross-validation says to the choice")
+ax.legend()
+ax.grid(alpha=0.3)
 plt.show()

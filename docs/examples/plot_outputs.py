@@ -42,25 +42,36 @@ for name, model in models.items():
     print(f"{name:18} R² {r2:.2f} (penguins), {r2_of_men:.2f} (Linnerud)")
 
 # %%
-# The forest is as good on the penguins, and nothing is on the men. In the picture is
-# the same partition twice, with the values of the units for each output in the legend,
-# and the penguins on top. The units tell the species apart without being told: hardly
+# The forest is as good on the penguins, and nothing is on the men: with twenty rows no
+# model should be trusted. The units tell the species apart without being told: hardly
 # any is the strongest for birds of two of them.
 
 model = models["two-layer softmax"].fit(X, Y)
 print(f"{model.n_hidden_} units, values of shape {model.output_coef_.shape}")
 strongest = model.hidden_activations(X).argmax(axis=1)
-print(pd.crosstab(birds["species"], strongest, colnames=["strongest unit"]))
+pd.crosstab(birds["species"], strongest, colnames=["strongest unit"])
 
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
-for output, ax in enumerate(axes):
+# %%
+# One partition serves both outputs; each has its own values of the units, in the
+# legends. The penguins are on top.
+
+
+def draw(output):
+    figure, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")
     MembershipDisplay.from_estimator(model, X, features, output=output, ax=ax)
     points = [
         ax.plot(*group[features].to_numpy().T, mark, ms=5, color="0.15", mfc="none")[0]
         for mark, (_, group) in zip("o^s", birds.groupby("species"), strict=True)
     ]
-    ax.set_title(targets[output])
-figure.legend(
-    points, sorted(birds["species"].unique()), loc="outside lower left", ncols=3
-)
+    ax.set_title(f"The partition, with values of {targets[output]}")
+    names = sorted(birds["species"].unique())
+    figure.legend(points, names, loc="outside lower left", ncols=3)
+
+
+draw(0)
+plt.show()
+
+# %%
+
+draw(1)
 plt.show()

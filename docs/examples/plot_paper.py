@@ -1,10 +1,12 @@
-"""
+r"""
 The paper's problem, with its guarantee
 =======================================
 
-:func:`~sksoftnewton.two_layer_softmax_regression` minimises ::
+:func:`~sksoftnewton.two_layer_softmax_regression` minimises
 
-    L(x) = ½ ‖A2 softmax(A1 x) − b‖² + ½ ‖w A1 x‖²,
+.. math::
+    L(x) = {} & \tfrac12 \| A_2 \operatorname{softmax}(A_1 x) - b \|^2 \\
+              & + \tfrac12 \| w A_1 x \|^2,
 
 one softmax over all rows of A1, by the approximate Newton method of `arXiv 2311.15390
 <https://arxiv.org/abs/2311.15390>`_. Its certificate says what is proven at the
@@ -76,6 +78,7 @@ for shift, (epsilon, (color, marker, style)) in enumerate(
     label = f"guaranteed for ε = {epsilon}"
     ax.axhline(guaranteed[epsilon], color=color, linestyle=style, label=label)
 ax.set(yscale="log", xlabel="iteration", ylabel="error after / error before")
+ax.set_title("Contraction of every iteration, and its guarantee")
 ax.set_ylim(top=3)
 ax.legend(ncols=2, fontsize="small")
 plt.show()

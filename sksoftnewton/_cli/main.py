@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton._cli import comparison, kinds, table
+from sksoftnewton._cli import comparison, kinds, large, table
 from sksoftnewton._cli.arguments import parse
 from sksoftnewton._cli.columns import ColumnWarning
 from sksoftnewton._cli.models import OURS, for_frames, models
@@ -101,7 +101,7 @@ def compare_file(options: argparse.Namespace, form: Format) -> None:
     """Say what the columns are, compare on the file, and save what is fitted to it."""
     if options.save:  # asked before the comparison, which takes a while
         check_model_destination(options.save, options.force, options.file)
-    frame = read_frame(options.file, form)
+    frame, collection = read(options.file, form, options.rows)
     choices = kinds.Choices(
         numeric=options.numeric,
         categorical=options.categorical,
@@ -128,7 +128,22 @@ def compare_file(options: argparse.Namespace, form: Format) -> None:
     }
     comparison.compare(pipelines, X, y, folds)
     if options.save:
-        fit_and_save(options.save, data)
+        fit_and_save(options.save, data, collection, options.target)
+
+
+def read(path: str, form: Format, wanted: int | None) -> tuple[Any, Any]:
+    """The rows to judge columns by, and the collection that they are a sample of.
+
+    The collection is None where these are all rows.
+    """
+    if not large.is_collection(path):
+        return read_frame(path, form), None
+    collection = large.read_collection(path, form)
+    frame, n_rows = large.sampled(collection, wanted or large.SAMPLE_ROWS)
+    if len(frame) == n_rows:
+        return frame, None
+    print(f"{path}: {n_rows:,} rows in all, of which a sample is looked at")
+    return frame, collection
 
 
 def sample(n: int, wanted: int | None) -> NDArray[np.intp]:
@@ -139,13 +154,17 @@ def sample(n: int, wanted: int | None) -> NDArray[np.intp]:
     return np.sort(rng.choice(n, wanted, replace=False))
 
 
-def fit_and_save(path: str, data: table.Table) -> None:
-    """Fit the pipeline on all rows and save it."""
+def fit_and_save(path: str, data: table.Table, collection: Any, target: str) -> None:
+    """Fit the pipeline on all rows, which are those of a collection if there is one."""
     pipeline = for_frames(models()[OURS], data.typing)
     began = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ColumnWarning)  # the table of columns says it
-        pipeline.fit(data.frame, data.y)
+    if collection is not None:
+        large.fit_on_all(pipeline, data, collection, target)
+    else:
+        with warnings.catch_warnings():
+            # The table of columns says it.
+            warnings.simplefilter("ignore", ColumnWarning)
+            pipeline.fit(data.frame, data.y)
     print(f"Fitted on all rows in {time.perf_counter() - began:.2f} s")
     save_model(pipeline, path)
     print(f"Saved the fitted pipeline to {path}")

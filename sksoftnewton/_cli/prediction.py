@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 from sksoftnewton._cli.columns import ColumnWarning
+from sksoftnewton._cli.large import is_collection, read_collection
 from sksoftnewton._cli.reading import Format, InputError, read_frame
 from sksoftnewton._cli.saving import check_destination, load_model, replacing
 
@@ -41,16 +43,29 @@ def predict_file(
     if out:
         check_destination("--out", out, force, [model, file])
     pipeline = load_model(model)
-    frame = read_frame(file, form)
-    if not len(frame):
+    parts = [
+        predicted(pipeline, table, level) for table in _tables(file, form) if len(table)
+    ]
+    if not parts:
         raise InputError(f"{file} has no rows")
-    predictions = predicted(pipeline, frame, level)
+    import pandas as pd  # which is there, now that a file has been read
+
+    predictions = pd.concat(parts, ignore_index=True)
     if out is None:
         predictions.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     with replacing(out) as temporary:
         predictions.to_csv(temporary, index=False)
-    print(f"Wrote {len(frame):,} predictions to {out}")
+    print(f"Wrote {len(predictions):,} predictions to {out}")
+
+
+def _tables(file: str, form: Format) -> Iterator[Any]:
+    """The rows of a file, or of each part of a collection, in their order."""
+    if is_collection(file):
+        for part in read_collection(file, form).partitions:
+            yield part.compute()
+    else:
+        yield read_frame(file, form)
 
 
 def predicted(pipeline: Any, frame: Any, level: float | None) -> Any:

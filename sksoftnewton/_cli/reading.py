@@ -64,7 +64,7 @@ def read_frame(path: str, form: Format) -> Any:
         raise InputError(
             'reading a file needs pandas: pip install "sksoftnewton[cli]"'
         ) from None
-    with _reasons(path), _opened(path) as stream:
+    with reasons(path), _opened(path) as stream:
         separator = _check_header(path, stream, form)
         try:
             frame = pd.read_csv(
@@ -87,7 +87,7 @@ def read_frame(path: str, form: Format) -> Any:
 
 
 @contextmanager
-def _reasons(path: str) -> Iterator[None]:
+def reasons(path: str) -> Iterator[None]:
     """Errors in the way of a file, in one line that names it."""
     try:
         yield

@@ -6,7 +6,9 @@ import codecs
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -69,3 +71,39 @@ def _with_lines(items: Iterable[T], total: int, label: str) -> Iterator[T]:
             message = f"  {label}: {done} of {total} folds, about {left:.0f} s left"
             print(message, file=sys.stderr, flush=True)
             last = now
+
+
+@contextmanager
+def counting(label: str) -> Iterator[Callable[[], None]]:
+    """A function to call after each step of work of which nobody knows the length.
+
+    The number of steps stands on the standard error: in place on a terminal if rich is
+    installed, otherwise in a line every few seconds.
+    """
+    try:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn
+    except ImportError:
+        yield _lines_of_steps(label)
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines_of_steps(label)
+        return
+    text = TextColumn("{task.description}: {task.completed:.0f}")
+    with Progress(SpinnerColumn(), text, console=console, transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda: progress.advance(task)
+
+
+def _lines_of_steps(label: str) -> Callable[[], None]:
+    steps, last = count(1), time.perf_counter()
+
+    def advance() -> None:
+        nonlocal last
+        n, now = next(steps), time.perf_counter()
+        if now - last > SECONDS_BETWEEN_LINES:
+            print(f"  {label}: {n}", file=sys.stderr, flush=True)
+            last = now
+
+    return advance

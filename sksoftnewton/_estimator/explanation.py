@@ -73,10 +73,10 @@ def _smearing(model: Any) -> Array:
 
 
 def _targets(model: Any, values: Array, smearing: Array) -> Array:
-    """Outputs in the units of y: exponentials of those on the log scale."""
+    """Outputs in the units of y, as `predict` has them where they are logarithms."""
     if model.target_transform_ != "log":
         return values
-    return exponentials(values, smearing)
+    return exponentials(np.clip(values, *model._limits), smearing)
 
 
 def _empty(n_rows: int, n_leading: int) -> tuple[Index, Array]:

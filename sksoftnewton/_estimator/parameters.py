@@ -143,11 +143,19 @@ def check_targets(Y: Array, activation: Activation, transform: str) -> None:
     outside = np.argwhere((lower > Y) | (upper < Y))
     if len(outside):
         where = tuple(int(i) for i in outside[0])
-        ends = f"[{lower:g}, {upper:g}" + ("]" if np.isfinite(upper) else ")")
-        raise ValueError(
-            f"output_activation={activation.name!r} has the range {ends}, but "
-            f"y[{', '.join(map(str, where))}] = {Y[where]:g} lies outside it."
-        )
+        raise outside_range(activation, where, Y[where])
+
+
+def outside_range(
+    activation: Activation, where: tuple[int, ...], value: float
+) -> ValueError:
+    """The error for a target that does not lie in the closed range of h."""
+    lower, upper = activation.target_range
+    ends = f"[{lower:g}, {upper:g}" + ("]" if np.isfinite(upper) else ")")
+    return ValueError(
+        f"output_activation={activation.name!r} has the range {ends}, but "
+        f"y[{', '.join(map(str, where))}] = {value:g} lies outside it."
+    )
 
 
 def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Array:

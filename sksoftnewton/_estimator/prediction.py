@@ -27,11 +27,13 @@ def memberships(
     Where the intercepts are so large that float32 would round the logits, they are
     made in float64.
     """
-    rounding = np.finfo(X.dtype).eps * np.abs(hidden_intercept).max()
-    dtype = X.dtype if rounding < LOGIT_ROUNDING else np.float64
+    single = X.dtype == np.float32
+    given: Any = np.float32 if single else np.float64  # memory maps of integers
+    rounding = np.finfo(given).eps * np.abs(hidden_intercept).max()
+    dtype = given if rounding < LOGIT_ROUNDING else np.float64
     coef = hidden_coef.T.astype(dtype, copy=False)
     intercept = hidden_intercept.astype(dtype, copy=False)
-    out = np.empty((X.shape[0], len(intercept)), dtype=X.dtype)
+    out = np.empty((X.shape[0], len(intercept)), dtype=given)
     for start in range(0, X.shape[0], PREDICT_ROWS):
         part = X[start : start + PREDICT_ROWS].astype(dtype, copy=False)
         part = basis.transform(part)
@@ -117,9 +119,9 @@ def log_normal_deviation(mean: Array, variance: Array) -> Array:
     mean : ndarray of shape (n, n_outputs)
     variance : ndarray of the same shape, of the logarithms
     """
-    with np.errstate(over="ignore"):
-        deviation: Array = mean * np.sqrt(np.expm1(variance))
-    return deviation
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviation = mean * np.sqrt(np.expm1(variance))
+    return _numbers(deviation)
 
 
 def log_normal_covariance(mean: Array, covariance: Array) -> Array:
@@ -132,7 +134,11 @@ def log_normal_covariance(mean: Array, covariance: Array) -> Array:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         products = np.expm1(covariance) * mean[:, None] * mean
-    # A mean of zero times what overflows.
+    return _numbers(products)
+
+
+def _numbers(products: Array) -> Array:
+    """Zero for a mean of zero times what overflows."""
     return np.nan_to_num(products, copy=False, nan=0.0, posinf=np.inf, neginf=-np.inf)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import copy
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -32,6 +33,7 @@ from sklearn.utils.validation import (
 )
 
 from sksoftnewton._activations import get_activation
+from sksoftnewton._estimator import lazy
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.explanation import check_output, explanation, pandas
@@ -62,6 +64,7 @@ from sksoftnewton._estimator.results import (
 )
 from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
+from sksoftnewton._estimator.stream import Memory
 from sksoftnewton._estimator.summary import Summary, summary
 from sksoftnewton._estimator.table import Table, flagged, learned
 from sksoftnewton._inference.candidates import outcome
@@ -71,6 +74,7 @@ from sksoftnewton._inference.search import Search
 from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
+from sksoftnewton._rows.data import ArrayData, Data
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
@@ -233,8 +237,9 @@ class TwoLayerSoftmaxRegressor(
         One entry per iteration: ``loss``, ``gradient_norm``, ``damping``,
         ``n_rows`` in use, ``sketch_size`` (0: no sketch), ``n_cg``
         (quasi-Newton steps with one sketch), ``passes`` (all work so far in units of
-        one value and gradient over all rows), ``time`` (s) and ``alpha``, the first
-        penalty in use.
+        one value and gradient over all rows), ``rounds`` (questions that the workers of
+        Dask have answered so far, 0 for other data), ``time`` (s) and ``alpha``, the
+        first penalty in use.
     n_iter_ : int
         Number of outer iterations.
     status_ : {"converged", "max_iter", "no_progress", "stopped_by_callback"}
@@ -267,6 +272,13 @@ class TwoLayerSoftmaxRegressor(
     Sample weights count as repeated rows; up to 2,048 observations, or 10,000 with
     ``sketch="none"``, the equivalence is exact, converged or not.
 
+    References
+    ----------
+    The problem and its Newton method are those of `arXiv 2311.15390
+    <https://arxiv.org/abs/2311.15390>`_, the evidence is that of D. J. C. MacKay,
+    `Bayesian interpolation <https://doi.org/10.1162/neco.1992.4.3.415>`_, Neural
+    Computation 4(3), 1992, pp. 415–447.
+
     Examples
     --------
     >>> from sklearn.datasets import make_friedman1
@@ -291,6 +303,7 @@ class TwoLayerSoftmaxRegressor(
     _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
     _seen: Seen | None = None  # of the training rows
     _table = Table()  # of the training data
+    _memory: Memory | None = None  # of the rows that partial_fit was given
 
     def __init__(
         self,
@@ -365,10 +378,13 @@ class TwoLayerSoftmaxRegressor(
         Parameters
         ----------
         X : array-like, CSR or frame of shape (n_samples, n_features)
-            Sparse data are never made dense as a whole. Missing numbers of dense data
-            (NaN, None, NA, null) enter as the mean, with a column that says so.
+            Sparse data are never made dense, and memory maps never copied, as a whole.
+            Missing numbers of dense data (NaN, None, NA, null) enter as the mean, with
+            a column that says so. Or a Dask array or data frame of finite numbers: its
+            chunks stay on their workers.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in the closed range of the output activation.
+            Targets, in the closed range of the output activation. With a Dask X they
+            may be Dask's, too, in other chunks; so may the weights.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative; a weight of 2 equals the row given twice.
 
@@ -384,24 +400,21 @@ class TwoLayerSoftmaxRegressor(
             parameters that do not fit together; it names the column or the parameter.
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
-        data, Y, weight = checked._validated_for_fit(X, y, sample_weight)
-        settings, output_weights = settings_of(self, Y.shape[1])
-        previous = self._previous_layers(data.shape[1], Y)
-        place = Place(X)
+        data = checked._validated_for_fit(X, y, sample_weight)
+        settings, output_weights = settings_of(self, data.n_outputs)
+        previous = self._previous_layers(data)
+        place = Place(np.empty(0) if lazy.is_lazy(X) else X)
         tasks = self._tasks(checked, X, y, sample_weight, data.dtype, place)
         settings = replace(settings, monitor=Monitor(int(self.verbose), tasks))
 
         tasks.begin_fit()
         with single_threaded_blas():
             problem = Problem(
-                canonical(data),
-                Y,
-                weight,
+                data,
                 activation=get_activation(self.output_activation),
                 penalty=self.penalty,
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
-                labels=checked._table.labels,
                 dense_blocks=self.basis == "ramps"
                 or (previous is not None and previous.basis.has_ramps),
             )
@@ -414,15 +427,89 @@ class TwoLayerSoftmaxRegressor(
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
-            found = warnings_of(run, self.max_iter, Y, weight)
-            fitted.update(seen_results(run, data, weight, place, found))
+            found = warnings_of(run, self.max_iter, data.Y, data.weight)
+            fitted.update(seen_results(run, data, place, found))
             check_finite(fitted)
 
         self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(_of_the_data(checked), **fitted)
+        self.__dict__.update(_of_the_data(checked), _memory=None, **fitted)
         tasks.end_fit()
         settings.monitor.chosen(outcome(run))
         warn_of(found)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> TwoLayerSoftmaxRegressor:
+        """Fit to these rows and those of earlier calls.
+
+        Up to 10,000 rows are remembered, in the model: all of them, or a random sample
+        in which each row of the stream has the same chance to be. A call goes on from
+        the solution before it, with the rows remembered. Whenever half as many rows
+        again have been seen, or a parameter has been changed, it is a new fit to them,
+        which chooses width, features and scales anew. So the order of the rows does not
+        matter, and as long as all rows are remembered a new fit is the same as `fit`.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features)
+            Rows that have not been passed before.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, in the closed range of the output activation.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 equals the row given twice.
+
+        Returns
+        -------
+        self : TwoLayerSoftmaxRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            As `fit`, and for rows of another kind than those before.
+
+        Warns
+        -----
+        UserWarning
+            After `fit`, which keeps no rows: these rows are the first then.
+
+        See Also
+        --------
+        fit : Forgets the rows remembered, and fits to all rows it is given.
+        """
+        begun = self._memory is not None
+        if not begun and hasattr(self, "hidden_coef_"):
+            warnings.warn(
+                "partial_fit begins with these rows: it goes on from earlier calls to "
+                "partial_fit, not from fit, which keeps no rows.",
+                stacklevel=3,
+            )
+        lazy.check_local(X)
+        checked = copy(self)
+        data = checked._validated_for_fit(X, y, sample_weight, not begun).local
+        if checked._table.has_categories:
+            raise ValueError(
+                "partial_fit takes no categories: the levels of later rows are not "
+                "known. Encode them, or call fit with all rows."
+            )
+        memory = self._memory or Memory.empty(data.X, data.Y)
+        seed = int(generator(self.random_state).integers(2**31))
+        memory = memory.with_rows(data.X, data.Y, data.weight, seed)
+
+        parameters = repr(self.get_params())
+        anew = memory.is_due(parameters)
+        if begun and self.target_transform_ == "log":  # what a new fit may give up
+            anew = anew or memory.Y.min() <= 0
+        model = copy(self)
+        model.warm_start = not anew
+        one_output = checked._one_output
+        model.fit(memory.X, memory.Y[:, 0] if one_output else memory.Y, memory.weight)
+
+        model._memory = memory.searched(parameters) if anew else memory
+        model.warm_start = self.warm_start
+        self.__dict__.update(vars(model), **_of_the_data(checked))
         return self
 
     def predict(
@@ -446,7 +533,8 @@ class TwoLayerSoftmaxRegressor(
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            In the dtype of X, float32 or float64.
+            In the dtype of X, float32 or float64. For Dask collections a Dask array,
+            in the chunks of X, that is computed when it is asked for.
         std : ndarray of the same shape, only with ``return_std``
             In the units of y.
         cov : ndarray of shape (n_samples, n_samples[, n_outputs]), with ``return_cov``
@@ -466,19 +554,30 @@ class TwoLayerSoftmaxRegressor(
         if return_std and return_cov:
             raise ValueError("Only one of return_std and return_cov can be True.")
         check_is_fitted(self)
+        if return_std:
+            self._posterior_for("return_std=True")
+        if lazy.is_lazy(X):
+            if return_cov:
+                raise ValueError(
+                    "return_cov=True takes no Dask collections: it makes a matrix of "
+                    "all rows. Pass X.compute() of few rows."
+                )
+            return lazy.predictions().predict(self, X, return_std)
         place = place_of_fit(X, self, "predict")
         X = self._validated(X)
+        y = self._targets(X)
+        if not return_std and not return_cov:
+            return place.moved_here(self._as_passed(y))
+        spread = self._deviation(X, y) if return_std else self._covariance(X, y)
+        return tuple(place.moved_here(self._as_passed(part)) for part in (y, spread))
+
+    def _targets(self, X: Any) -> Array:
+        """Predictions for validated rows, in the units of y, (n, n_outputs)."""
         y = self._outputs(X)
         if self.target_transform_ == "log":
             y = np.clip(y, *self._limits).astype(y.dtype, copy=False)
             y = exponentials(y, np.asarray(to_numpy(self.smearing_)))
-        if return_std:
-            spread = self._deviation(X, y)
-        elif return_cov:
-            spread = self._covariance(X, y)
-        else:
-            return place.moved_here(self._as_passed(y))
-        return tuple(place.moved_here(self._as_passed(part)) for part in (y, spread))
+        return y
 
     def _deviation(self, X: Any, y: Array) -> Array:
         """Of new observations with the predictions y, (n, n_outputs)."""
@@ -504,7 +603,7 @@ class TwoLayerSoftmaxRegressor(
 
         Parameters
         ----------
-        X : array-like or CSR of shape (n_samples, n_features)
+        X : array-like or CSR of shape (n_samples, n_features), or Dask collection
             Rows to predict.
         level : float, default=0.9
             Probability of the interval, between 0 and 1.
@@ -526,14 +625,21 @@ class TwoLayerSoftmaxRegressor(
         """
         check_is_fitted(self)
         check_level(level)
+        self._posterior_for("predict_interval")
+        if lazy.is_lazy(X):
+            return lazy.predictions().predict_interval(self, X, level)
         place = place_of_fit(X, self, "predict_interval")
-        X = self._validated(X)
+        ends = self._interval(self._validated(X), level)
+        return place.moved_here(self._as_passed(ends, axis=1))
+
+    def _interval(self, X: Any, level: float) -> Array:
+        """Both ends for validated rows, (n, n_outputs, 2)."""
         y = self._outputs(X)
+        posterior = self._posterior_for("predict_interval")
         with single_threaded_blas():
-            posterior = self._posterior_for("predict_interval")
             variance = posterior.variance(canonical(X))
         ends = interval(y, np.sqrt(variance), level, posterior.quantiles)
-        return place.moved_here(self._as_passed(self._within_range(ends), axis=1))
+        return self._within_range(ends)
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw new observations, jointly for all rows.
@@ -724,6 +830,28 @@ class TwoLayerSoftmaxRegressor(
         """Without the axis of outputs if y had none."""
         return np.take(values, 0, axis) if self._one_output else values
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R² of the predictions, averaged over the outputs.
+
+        Parameters
+        ----------
+        X : array-like or CSR of shape (n_samples, n_features), or Dask collection
+            Rows to predict.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), or Dask's
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative; a weight of 2 equals the row given twice.
+
+        Returns
+        -------
+        float
+            For Dask collections from sums over their chunks.
+        """
+        if lazy.is_lazy(X, y, sample_weight):
+            check_is_fitted(self)
+            return float(lazy.predictions().score(self, X, y, sample_weight))
+        return float(super().score(X, y, sample_weight))
+
     def hidden_activations(self, X: Any) -> Any:
         """Compute soft memberships of the hidden units, ``softmax(A1 x)``.
 
@@ -762,6 +890,8 @@ class TwoLayerSoftmaxRegressor(
 
     def _hidden(self, X: Any, method: str) -> Any:
         check_is_fitted(self)
+        if lazy.is_lazy(X):
+            return lazy.predictions().hidden_activations(self, X)
         place = place_of_fit(X, self, method)
         return place.moved_here(self._memberships(self._validated(X)))
 
@@ -770,20 +900,16 @@ class TwoLayerSoftmaxRegressor(
         return int(self.n_hidden_)
 
     def _validated(self, X: Any) -> Any:
+        lazy.check_local(X)
         if self._table.has_categories:
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._table.array(X)
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
-            X = validate_data(
-                self,
-                numeric_input(X, "X"),
-                reset=False,
-                accept_sparse="csr",
-                dtype=[np.float64, np.float32],
-                ensure_all_finite=False,
+            checked = validate_data(
+                self, numeric_input(X, "X"), reset=False, **_checks_of(X)
             )
-        check_infinity(X, getattr(self, "feature_names_in_", None))
-        return X
+        check_infinity(checked, getattr(self, "feature_names_in_", None))
+        return checked
 
     def _layers(self) -> tuple[Array, Array, Array]:
         layers = self.hidden_coef_, self.hidden_intercept_, self.output_coef_
@@ -796,12 +922,23 @@ class TwoLayerSoftmaxRegressor(
         with single_threaded_blas():
             return memberships(X, first, intercept, self.basis_)
 
+    def _validate_params(self) -> None:
+        with np.errstate(over="ignore"):  # of a float32 beside the largest float64
+            super()._validate_params()
+
     # -- inside fit -------------------------------------------------------------
 
     def _validated_for_fit(
-        self, X: Any, y: Any, sample_weight: Any
-    ) -> tuple[Any, Array, Array]:
-        """X, y with a column for each output, and weights; sets what they determine."""
+        self, X: Any, y: Any, sample_weight: Any, reset: bool = True
+    ) -> Data:
+        """What was passed, checked; sets what it determines."""
+        activation = get_activation(self.output_activation)
+        if lazy.is_lazy(X, y, sample_weight):
+            self._table = Table()
+            checked: Data = lazy.collections().data_for_fit(
+                self, X, y, sample_weight, activation
+            )
+            return checked
         flags = flagged(X, self.categorical_features)
         if flags is None:
             self._table = Table()
@@ -810,14 +947,14 @@ class TwoLayerSoftmaxRegressor(
                     self,
                     numeric_input(X, "X"),
                     numeric_input(y, "y"),
-                    accept_sparse="csr",
-                    dtype=[np.float64, np.float32],
-                    ensure_all_finite=False,
+                    reset=reset,
                     multi_output=True,
                     y_numeric=True,
+                    **_checks_of(X),
                 )
+            check_infinity(X, getattr(self, "feature_names_in_", None))
         else:
-            validate_data(self, X, skip_check_array=True)
+            validate_data(self, X, reset=reset, skip_check_array=True)
             y = _check_y(
                 numeric_input(y, "y"), multi_output=True, y_numeric=True, estimator=self
             )
@@ -833,13 +970,12 @@ class TwoLayerSoftmaxRegressor(
         if one_column and not get_tags(self).target_tags.multi_output:
             y = column_or_1d(y, warn=True)
         Y = np.asarray(y, dtype=np.float64)
-        check_targets(Y, get_activation(self.output_activation), self.target_transform)
+        check_targets(Y, activation, self.target_transform)
         self._one_output = Y.ndim == 1
         Y = Y.reshape(len(Y), -1)
         if flags is not None:
             X = self._rows_of_table(X, flags, Y, weight)
-        check_infinity(X, getattr(self, "feature_names_in_", None))
-        return X, Y, weight
+        return ArrayData(canonical(X), Y, weight, labels=self._table.labels)
 
     def _rows_of_table(self, X: Any, flags: Any, Y: Array, weight: Array) -> Array:
         """Rows of a table with categories; sets the table, or keeps that of before."""
@@ -872,7 +1008,7 @@ class TwoLayerSoftmaxRegressor(
             },
         )
 
-    def _previous_layers(self, n_features: int, Y: Array) -> Layers | None:
+    def _previous_layers(self, data: Data) -> Layers | None:
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
@@ -887,8 +1023,8 @@ class TwoLayerSoftmaxRegressor(
                 if is_auto(self.target_transform)
                 else self.target_transform,
             ),
-            ("the number of features", self.n_features_in_, n_features),
-            ("the number of outputs", self.output_coef_.shape[0], Y.shape[1]),
+            ("the number of features", self.n_features_in_, data.n_features),
+            ("the number of outputs", self.output_coef_.shape[0], data.n_outputs),
         ):
             if before != now:
                 raise ValueError(
@@ -896,7 +1032,7 @@ class TwoLayerSoftmaxRegressor(
                     "since the previous fit. Use warm_start=False."
                 )
         log = self.target_transform_ == "log"
-        if log and (self.output_activation != "identity" or Y.min() <= 0):
+        if log and (self.output_activation != "identity" or data.Y.min() <= 0):
             raise ValueError(
                 "warm_start=True, but the previous fit was one of logarithms of y, "
                 'which takes positive targets and output_activation="identity" only. '
@@ -915,6 +1051,22 @@ def generator(random_state: Any) -> np.random.Generator:
     """A generator of our own from what scikit-learn takes."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     return np.random.default_rng(seed)
+
+
+def _is_map(X: Any) -> bool:
+    """Whether X is a memory map of numbers, which is only ever read in blocks."""
+    return isinstance(X, np.memmap) and X.dtype.kind in "biuf"
+
+
+def _checks_of(X: Any) -> dict[str, Any]:
+    """What scikit-learn checks of X; it would copy memory maps."""
+    if _is_map(X):
+        return {"dtype": None, "ensure_all_finite": False}
+    return {
+        "dtype": [np.float64, np.float32],
+        "accept_sparse": "csr",
+        "ensure_all_finite": False,
+    }
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:

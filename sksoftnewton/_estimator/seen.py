@@ -21,6 +21,7 @@ from sksoftnewton._estimator.hidden_units import HiddenUnits
 from sksoftnewton._estimator.importances import feature_importances
 from sksoftnewton._inference.run import Run
 from sksoftnewton._network.regimes import SMALL
+from sksoftnewton._rows.data import Data
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.standardisation import Index
 
@@ -65,15 +66,14 @@ class Seen:
 
 
 def seen_results(
-    run: Run, X: Any, weight: Array, place: Place, warnings: list[Warning]
+    run: Run, data: Data, place: Place, warnings: list[Warning]
 ) -> dict[str, Any]:
     """The fitted attributes that are made of training rows.
 
     Parameters
     ----------
     run : Run, on all rows
-    X : ndarray or CSR of shape (n, n_features)
-    weight : ndarray of shape (n,)
+    data : Data
     place : Place of the public attributes
     warnings : list of Warning, those of the fit
     """
@@ -89,8 +89,8 @@ def seen_results(
     )
     n_memberships = run.network.n_hidden * max(problem.n_features, 1)
     most = int(np.clip(MOST_MEMBERSHIPS // n_memberships, LEAST_ROWS, SMALL))
-    rows, of_rows = _some_rows(weight, most)
-    X = X[rows]
+    rows, of_rows = _some_rows(data.weight, most)
+    X = data.taken(rows)
     scale = np.sqrt(run.network.rows.target_variances) * problem.units.targets.scale
     importances = feature_importances(network, X, of_rows, scale, problem.n_features_in)
     extent = None

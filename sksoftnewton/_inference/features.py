@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.widths import WidthSearch
-from sksoftnewton._rows.rows import RANK_TOLERANCE
+from sksoftnewton._rows.interface import RANK_TOLERANCE
 from sksoftnewton._rows.standardisation import Index
 
 Array = NDArray[np.float64]

@@ -25,6 +25,7 @@ HISTORY = {
     "sketch_size": "{:d}",
     "n_cg": "{:d}",
     "passes": "{:.1f}",
+    "rounds": "{:d}",
     "time": "{:.3f}",
 }
 

@@ -138,7 +138,8 @@ def from_normal(quantiles: Array, z: Array) -> Array:
 def _rows_and_leverages(laplace: Laplace) -> tuple[Rows, Array]:
     """All rows of a small problem, or some, where leverages hardly differ from γ/N."""
     rows = laplace.network.rows
-    if rows.total_weight * rows.n_outputs <= SMALL:
+    small = rows.total_weight * rows.n_outputs <= SMALL
+    if small and isinstance(rows, Rows):
         return rows, leverages(laplace)
     n = min(rows.n_rows, MOST_ROWS)
     some = rows.take(np.linspace(0, rows.n_rows - 1, n).astype(np.intp))
@@ -154,5 +155,8 @@ def _of_units(f: Array, squares: Array, weight: Array) -> Array:
         tol=1e-6,
     )
     regression.fit(f, squares, weight)
-    variances: Array = np.exp(regression.coef_)
+    # Weights so large that no prior is left determine no variance of units that share
+    # all their rows.
+    limit = -np.log(LEAST_SQUARE)
+    variances: Array = np.exp(np.clip(regression.coef_, -limit, limit))
     return variances

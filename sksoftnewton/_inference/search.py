@@ -30,6 +30,9 @@ MANY_FEATURES, FEW_SELECTION_ROWS = 1000, 1000
 # Rows on which wider networks are tried after that, and their numbers; and by what
 # factor rows have to be more.
 GROWING_ROWS, GROWING_ELEMENTS, LEAST_GROWTH = 40_000, 4_000_000, 1.5
+# Numbers of the largest sample that is converged on before all rows, and how many times
+# more rows it has to have than those before.
+SAMPLE_ELEMENTS, LEAST_REFINED = 4_000_000, 4
 # The largest share of the rows; others, at most as many, are held out to compare
 # errors on.
 SELECTION_SHARE = 0.8
@@ -108,8 +111,9 @@ class Search:
         if self.settings.alpha is not None:
             (problem,) = problems
             return self.widths.best(problem)
-        run, *others = (self._best_plain(problem) for problem in problems)
-        for other in others:
+        run, rivals = self._best_plain(problems[0], {})
+        for problem in problems[1:]:
+            other, _ = self._best_plain(problem, rivals)
             run = other if self.widths.preferred(other, run) else run
         return self._grown(RampSearch(self.widths).best(run))
 
@@ -138,8 +142,18 @@ class Search:
             run, k = wider, 2 * k
         return run
 
-    def _best_plain(self, problem: Problem) -> Run:
-        return FeatureSelection(self.widths).best(self.widths.best(problem))
+    def _best_plain(
+        self, problem: Problem, rivals: dict[int, float]
+    ) -> tuple[Run, dict[int, float]]:
+        """The best network without ramps, and the scores of widths on all features.
+
+        Features are not selected where scores are far behind those of rivals.
+        """
+        run = self.widths.best(problem, rivals=rivals)
+        scores = self.widths.scores
+        if self.widths.hopeless(rivals):
+            return run, scores
+        return FeatureSelection(self.widths).best(run), scores
 
     def _parts(self) -> list[Problem]:
         """The problems on the rows to choose on; others are held out if these are many.
@@ -167,10 +181,33 @@ class Search:
 
     def _refined(self, run: Run) -> Run:
         """Converged on all rows."""
-        run = self._on_all_rows(run)
+        run = self._on_all_rows(self._on_most_rows(run))
         if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
+
+    def _on_most_rows(self, run: Run) -> Run:
+        """Converged on a sample that is many times the rows of the choice.
+
+        All rows then add little but their number: far fewer passes over them are left,
+        which is what counts where they are not in memory.
+        """
+        problem = self.problems[run.problem.log]
+        n_rows = min(
+            self.n_rows // 2,
+            problem.rows.few_enough,
+            SAMPLE_ELEMENTS // run.problem.n_columns,
+        )
+        if (
+            self.settings.alpha is not None
+            or n_rows < LEAST_REFINED * run.problem.rows.n_rows
+            or not has_evidence(run.network)
+        ):
+            return run
+        sample = problem.sample(n_rows, self.rng).like(run.problem)
+        with self.settings.monitor.task("a large sample"):
+            run = self.trainer.settled(self.trainer.moved(run, sample), enough=0.01)
+            return self.trainer.converged(run)
 
     def _stopped(self, run: Run) -> Run:
         """A run that was stopped early, as a result for all rows."""

@@ -13,8 +13,8 @@ from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
 from sksoftnewton._network.regimes import NewtonSystems, Sketch
-from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, minimize
-from sksoftnewton._solver.points import ConvergenceRule
+from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, Row, minimize
+from sksoftnewton._solver.points import ConvergenceRule, Point
 from sksoftnewton._solver.rules import small_decrease
 
 # Iterations before starts are compared, and between updates of alpha.
@@ -80,6 +80,7 @@ class Trainer:
         share = network.rows.n_rows / self.n_rows
         last = dict(run.history[-1])
         last["passes"] += share * judged.posterior.work / network.gradient_work
+        last["rounds"] = run.problem.rounds
         last["time"] += time.perf_counter() - began
         return replace(judged, history=(*run.history[:-1], last))
 
@@ -163,6 +164,10 @@ class Trainer:
             run = replace(run.with_value(), status=MAX_ITER)
         return replace(self.with_posterior(run.with_value()), finished=True)
 
+    def converged(self, run: Run) -> Run:
+        """Converged to the user's tolerance on a sample, as far as iterations allow."""
+        return self.advanced(run, self._last_stage(run), self._iterations_left(run))
+
     def in_double(self, run: Run) -> Run:
         """The run with its problem in float64."""
         double = run.problem.double()
@@ -229,6 +234,11 @@ class Trainer:
         if not iterations:
             return run.with_value()
         monitor.stage(run.problem, network)
+
+        def after(point: Point, row: Row) -> bool:
+            row["rounds"] = run.problem.rounds
+            return monitor.after(point, row)
+
         solution = minimize(
             network,
             run.theta,
@@ -238,7 +248,7 @@ class Trainer:
             n_rows=network.rows.n_rows,
             damping=run.damping,
             before=monitor.before,
-            callback=monitor.after,
+            callback=after,
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent

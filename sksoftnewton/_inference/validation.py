@@ -21,6 +21,8 @@ from sksoftnewton._inference.run import Run
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.blocks import Block
+from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
 
@@ -97,15 +99,23 @@ def smearing(problem: Problem, network: Network, theta: Array) -> Array:
     rows = network.rows
     if not problem.log:
         return np.ones(rows.n_outputs)
-    c = residuals(network, theta) * problem.units.targets.scale
-    factor: Array = rows.weight @ np.exp(-c) / rows.total_weight
+    A1, A2 = network.layers(theta)
+    h, scale = network.activation, problem.units.targets.scale[:, None]
+
+    def terms(block: Block) -> Terms:
+        u = A2 @ softmax(block.logits(A1))
+        c = (h.value(u) - block.targets).astype(np.float64) * scale
+        return (np.exp(-c) @ block.weight,)
+
+    (total,) = rows.sum(terms)
+    factor: Array = total / rows.total_weight
     return factor
 
 
 def residuals(network: Network, theta: Array) -> Array:
     """ŷ − y of every row, standardised, shape (n_rows, n_outputs)."""
     A1, A2 = network.layers(theta)
-    rows = network.rows
+    rows = network.rows.local
     c = np.empty((rows.n_rows, rows.n_outputs))
     for start in range(0, rows.n_rows, ROWS):
         here = slice(start, start + ROWS)
@@ -124,7 +134,7 @@ def leave_one_out(laplace: Laplace) -> Array:
 
 def leverages(laplace: Laplace) -> Array:
     """h of every observation, shape (n_rows, n_outputs)."""
-    network, rows = laplace.network, laplace.network.rows
+    network, rows = laplace.network, laplace.network.rows.local
     if laplace.dual:  # h of whole rows is the diagonal of I − (I + J ridge⁻¹ Jᵀ)⁻¹
         outside = np.sum(laplace.inverse_factor**2, axis=0)
         whole = (1 - outside).reshape(rows.n_outputs, rows.n_rows).T

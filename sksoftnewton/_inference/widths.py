@@ -12,7 +12,7 @@ from sksoftnewton._inference.candidates import DECISIVE, Candidates
 from sksoftnewton._inference.monitor import Stopped
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._inference.starts import Starts
-from sksoftnewton._inference.trainer import Trainer
+from sksoftnewton._inference.trainer import HOPELESS, Trainer
 from sksoftnewton._inference.validation import Validation
 from sksoftnewton._network.problem import Problem
 
@@ -48,19 +48,26 @@ class WidthSearch:
     ----------
     candidates : Candidates, the record of all problems
     validation : Validation
+    scores : dict of float, those of the widths that the latest search tried
     """
 
     def __init__(
         self, n_rows: int, settings: Settings, rng: np.random.Generator
     ) -> None:
         self.validation = Validation()
+        self.scores: dict[int, float] = {}
         self.n_rows = n_rows
         self.settings = settings
         self.trainer = Trainer(settings, n_rows, rng)
         self.starts = Starts(self.trainer, rng)
         self.candidates = Candidates(self.trainer)
 
-    def best(self, problem: Problem, known: Run | None = None) -> Run:
+    def best(
+        self,
+        problem: Problem,
+        known: Run | None = None,
+        rivals: dict[int, float] | None = None,
+    ) -> Run:
         """The best network for the features of a problem.
 
         Parameters
@@ -68,11 +75,23 @@ class WidthSearch:
         problem : Problem
         known : Run or None
             A network with fewer columns that is a start of its width.
+        rivals : dict of float, or None
+            Scores of widths on another scale of the targets; a search that is
+            `hopeless` beside them ends early.
         """
+        self.scores = {}
         k = self.settings.n_hidden
         if k is not None:
-            return self.best_start(problem, k, known=known)
-        return self._best_width(problem, known)
+            run = self.best_start(problem, k, known=known)
+            if run.posterior is not None:
+                self.scores[k] = run.score
+            return run
+        return self._best_width(problem, known, rivals or {})
+
+    def hopeless(self, rivals: dict[int, float]) -> bool:
+        """Whether the latest search is behind at every width but that of a constant."""
+        both = [k for k in self.scores if k > 1 and k in rivals]
+        return bool(both) and all(self.scores[k] < rivals[k] - HOPELESS for k in both)
 
     def preferred(self, run: Run, simpler: Run) -> bool:
         """Whether evidence and errors both speak for a network over a simpler one."""
@@ -91,16 +110,21 @@ class WidthSearch:
 
     # -- widths -------------------------------------------------------------------
 
-    def _best_width(self, problem: Problem, known: Run | None) -> Run:
+    def _best_width(
+        self, problem: Problem, known: Run | None, rivals: dict[int, float]
+    ) -> Run:
         best = run = None if known else self.best_start(problem, 1)
         for k in self._widths(problem, RAMPS_WORK if known else 1.0):
             rival = max(r.score for r in (best, known) if r is not None)
             run = self.best_start(problem, k, run, known, rival)
+            self.scores[k] = run.score
             if best is None or self.preferred(run, best):
                 best = run
-                continue
-            worse = k >= ALWAYS_TRIED and run.score < best.score - DECISIVE
-            if worse or k >= 4 * max(best.network.n_hidden, 2):
+            else:
+                worse = k >= ALWAYS_TRIED and run.score < best.score - DECISIVE
+                if worse or k >= 4 * max(best.network.n_hidden, 2):
+                    break
+            if k == ALWAYS_TRIED and self.hopeless(rivals):
                 break
         assert best is not None
         return best

@@ -12,7 +12,8 @@ from scipy.linalg.lapack import dpstrf
 
 from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block
-from sksoftnewton._rows.rows import RANK_TOLERANCE, Rows, range_of
+from sksoftnewton._rows.interface import RANK_TOLERANCE, range_of
+from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Index, Standardisation
 
 Array = NDArray[np.float64]

@@ -25,7 +25,6 @@ Array = NDArray[np.float64]
 # the least and most rows of a part.
 PART_ELEMENTS, PART_ROWS = 2**18, (128, 2048)
 LEAST_PART = 128
-COUNTED_ROWS = 512  # rows of J made at a time for a CountSketch
 
 
 class Curvature:
@@ -111,18 +110,17 @@ class Curvature:
         if kind != "countsketch":
             drawn = rows.draw(size, rng, by_leverage=kind == "leverage")
             return Curvature(self.network.on(drawn), self.theta).gram()
-        buckets = np.zeros((size, self.network.n_params))
-        for start in range(0, rows.n_rows, COUNTED_ROWS):
-            block = rows.block(slice(start, start + COUNTED_ROWS))
-            for J in self.jacobian(block):
-                thrown = sp.csr_array(
-                    (
-                        rng.choice((-1.0, 1.0), len(J)),
-                        (rng.integers(size, size=len(J)), np.arange(len(J))),
-                    ),
-                    shape=(size, len(J)),
-                )
-                buckets += thrown @ J
+        key = int(rng.integers(2**63))
+
+        def thrown(block: Block) -> Terms:
+            buckets = np.zeros((size, self.network.n_params))
+            for o, J in enumerate(self.jacobian(block)):
+                bucket, sign = _throws(key, o * rows.n_rows + block.first_row, len(J))
+                place = bucket % np.uint64(size), np.arange(len(J))
+                buckets += sp.csr_array((sign, place), shape=(size, len(J))) @ J
+            return (buckets,)
+
+        (buckets,) = rows.sum(thrown, self.network.n_params)
         H = buckets.T @ buckets / rows.total_weight
         H[np.diag_indices_from(H)] += self.ridge
         return H, self._metric_of(H)
@@ -207,6 +205,15 @@ class Curvature:
             )
             for rows, features in block.dense(step)
         )
+
+
+def _throws(key: int, first: int, n: int) -> tuple[NDArray[np.uint64], Array]:
+    """Random numbers and signs of n consecutive residuals of all, shape (n,) each.
+
+    They depend on the key and the number of the residual, not on who asks for which.
+    """
+    words = np.random.Philox(key=key, counter=first).random_raw(4 * n).reshape(n, 4)
+    return words[:, 0], np.where(words[:, 1] % np.uint64(2), 1.0, -1.0)
 
 
 def _floored(values: Array) -> Array:

@@ -27,7 +27,7 @@ class DualGaussNewton:
 
     def __init__(self, curvature: Curvature) -> None:
         network = curvature.network
-        rows, h = network.rows, network.activation
+        rows, h = network.rows.local, network.activation
         self.curvature, self.network = curvature, network
         self.block = rows.whole()
         f = softmax(self.block.logits(curvature.A1))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._activations import Activation
-from sksoftnewton._rows.standardisation import extremes
 
 Array = NDArray[np.float64]
 
@@ -18,7 +15,9 @@ ROOM = 1e8
 LARGEST_OUTPUT = 1e50
 
 
-def check_magnitudes(X: Any, Y: Array, x: Array, y: Array) -> None:
+def check_magnitudes(
+    name: str, limits: tuple[Array, Array], spread: Array, dtype: DTypeLike
+) -> None:
     """Raise ValueError for columns too large or of too little spread.
 
     Weights of the first layer are in the units of 1/X and those of the second in the
@@ -26,15 +25,16 @@ def check_magnitudes(X: Any, Y: Array, x: Array, y: Array) -> None:
 
     Parameters
     ----------
-    X : array of shape (n, n_features)
-    Y : ndarray of shape (n, n_outputs)
-    x : ndarray of shape (n_features,), the standard deviations of X
-    y : ndarray of shape (n_outputs,), the standard deviations of Y
+    name : {"X", "y"}
+    limits : pair of ndarrays, least and largest number of each column
+    spread : ndarray, the standard deviation of each column
+    dtype : that of X
     """
-    least, most = _range(X.dtype)
-    _check("X", X, x, least, most)
-    root_least, root_most = (float(np.sqrt(end)) for end in _range(np.float64))
-    _check("y", Y, y, max(least, root_least), min(most, root_most))
+    least, most = _range(dtype)
+    if name == "y":
+        root_least, root_most = (float(np.sqrt(end)) for end in _range(np.float64))
+        least, most = max(least, root_least), min(most, root_most)
+    _check(name, limits, spread, least, most)
 
 
 def check_output_weights(given: Array, A2: Array, activation: Activation) -> None:
@@ -61,8 +61,10 @@ def _range(dtype: DTypeLike) -> tuple[float, float]:
     return float(info.tiny) * ROOM, float(info.max) / ROOM
 
 
-def _check(name: str, columns: Any, spread: Array, least: float, most: float) -> None:
-    lowest, highest = extremes(columns)
+def _check(
+    name: str, limits: tuple[Array, Array], spread: Array, least: float, most: float
+) -> None:
+    lowest, highest = limits
     largest = np.where(-lowest > highest, lowest, highest)
     for facts, what, wrong in (
         (largest, "value", np.abs(largest) > most),

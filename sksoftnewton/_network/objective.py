@@ -18,6 +18,7 @@ Parameters travel as one vector θ = (Ã, A2), each matrix row by row.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from sksoftnewton._activations import Activation, softmax
 from sksoftnewton._network.coordinates import Whitening
 from sksoftnewton._rows.blocks import Block
-from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
@@ -45,7 +46,7 @@ class Network:
 
     Parameters
     ----------
-    rows : Rows
+    rows : WeightedRows
         Targets standardised as the docstring of the module says.
     n_hidden : int
     activation : Activation
@@ -63,7 +64,7 @@ class Network:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: WeightedRows,
         n_hidden: int,
         activation: Activation,
         alpha: tuple[float, float],
@@ -95,7 +96,15 @@ class Network:
         per_row = 2 * width * rows.entries_per_row + n_hidden * EXPONENTIAL
         self.gradient_work = float(rows.n_rows * per_row)
 
-    def on(self, rows: Rows, alpha: tuple[float, float] | None = None) -> Network:
+    def __getstate__(self) -> dict[str, Any]:
+        """What functions of blocks need where the rows are: no sums, no matrices."""
+        state = {**self.__dict__, "products": (None, ())}
+        state.pop("kernel", None)
+        return state
+
+    def on(
+        self, rows: WeightedRows, alpha: tuple[float, float] | None = None
+    ) -> Network:
         """The same network on other rows with the same features."""
         return Network(
             rows,
@@ -120,8 +129,8 @@ class Network:
     def kernel(self) -> Array:
         """Inner products of the rows in the coordinates of θ, constant included."""
         if self.whitening is None:
-            return self.rows.kernel + 1
-        x = self.in_coordinates(self.rows.whole().all_dense())
+            return self.rows.local.kernel + 1
+        x = self.in_coordinates(self.rows.local.whole().all_dense())
         return x.T @ x
 
     def in_coordinates(self, features: Array) -> Array:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
@@ -17,16 +15,10 @@ from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._network.units import Units
-from sksoftnewton._rows.basis import (
-    Basis,
-    Labels,
-    plain_basis,
-    ramps,
-    standardisation_of,
-)
-from sksoftnewton._rows.rows import MappedRows, Rows
+from sksoftnewton._rows.basis import Basis, ramps
+from sksoftnewton._rows.data import Data
+from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.sampling import sampled
-from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 
 Array = NDArray[np.float64]
@@ -35,7 +27,9 @@ Array = NDArray[np.float64]
 ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 # Largest standardised value, and ratio of weights, of data searched in float32.
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
+LARGEST_SINGLE = 1e9  # standardised value, weight and its inverse, of data in float32
 LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
+KNOT_ROWS = 10_000  # from which knots are made where rows are on workers
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -68,15 +62,6 @@ def _has_row_space(n_features: int, n_rows: int) -> bool:
     return n_rows < n_features and n_rows <= ROW_SPACE_ROWS
 
 
-def _counted(X: Any, Y: Array, weight: Array) -> tuple[Any, Array, Array]:
-    """The rows that have a weight."""
-    rows = np.flatnonzero(weight)
-    if len(rows) == len(weight):
-        return X, Y, weight
-    some = X[rows] if sp.issparse(X) else SelectedRows(X, rows)
-    return some, Y[rows], weight[rows]
-
-
 class Problem:
     """A regression problem in the coordinates in which it is solved.
 
@@ -86,15 +71,11 @@ class Problem:
 
     Parameters
     ----------
-    X : ndarray or csr_array of shape (n, n_features)
-    Y : ndarray of shape (n, n_outputs), float64
-    weight : ndarray of shape (n,), non-negative, not all zero
+    data : Data, with weights that are not all zero
     activation : Activation
     penalty : {"weights", "logits"}
     output_weights : ndarray of shape (n_outputs, n_hidden) or None
     n_threads : int
-    labels : sequence of tuple of str or None, one a feature, default=None
-        Those of the levels of the features that are codes of levels.
     dense_blocks : bool
         Whether blocks of CSR rows are made dense, as ramps need them.
 
@@ -110,35 +91,35 @@ class Problem:
 
     def __init__(
         self,
-        X: Any,
-        Y: Array,
-        weight: Array,
+        data: Data,
         *,
         activation: Activation,
         penalty: str,
         output_weights: Array | None,
         n_threads: int,
-        labels: Labels | None = None,
         dense_blocks: bool = False,
     ) -> None:
         self.penalty = penalty
-        self.n_features_in = X.shape[1]
-        self.used: Index = np.arange(X.shape[1])
-        X, Y, weight = _counted(X, Y, weight)
-        self.basis = plain_basis(X, weight, labels)
-        columns = X
-        if not self.basis.is_linear:
-            of_rows = X.shape[0], X.dtype
-            columns = MappedRows(X.__getitem__, of_rows, self.basis)
-        self.features = standardisation_of(columns, weight, self.basis)
-        if not sp.issparse(X):
+        self.n_features_in = data.n_features
+        self.used: Index = np.arange(data.n_features)
+        self._rounds = data.rounds
+        data = data.counted()
+        self.basis = data.basis
+        Y, weight = data.Y, data.weight
+        wide = _has_row_space(self.basis.n_columns, len(weight))
+        if wide:
+            data = data.local
+        self.features = data.standardisation
+        if not data.sparse:
             self.basis = self.basis.with_fills(self.features.mean)
-        moments = Standardisation.of(Y, weight, unseen=0.0)
-        spread = self.features.scale[self.basis.starts]
-        check_magnitudes(X, Y, spread, moments.scale)
+        moments = Standardisation.of(Y, weight)
+        lowest, highest = data.extremes
+        first = self.basis.starts
+        limits, spread = (lowest[first], highest[first]), self.features.scale[first]
+        check_magnitudes("X", limits, spread, data.dtype)
+        check_magnitudes("y", extremes(Y), moments.scale, data.dtype)
         self.units = Units.of(activation, Y, weight, moments)
         self._Y = Y
-        wide = _has_row_space(*columns.shape[::-1])
         targets = (Y - self.units.targets.mean) / self.units.targets.scale
         self.output_weights: Array | None = None
         if output_weights is not None:
@@ -150,26 +131,21 @@ class Problem:
             not wide
             and not self.units.steep
             and penalty == "weights"
-            and single_precision(columns, targets, weight, self.features)
+            and not data.sparse
+            and single_precision(data, targets, self.features)
         )
-        dtype = np.float32 if single else X.dtype
-        if self.units.steep:
-            dtype = np.float64
-        rows = Rows(
-            X,
-            targets,
-            weight,
-            self.features,
-            basis=self.basis if dense_blocks or not self.basis.is_linear else None,
-            dtype=dtype,
-            n_threads=n_threads,
-        )
+        dtype = np.float32 if single else data.dtype
+        if self.units.steep or not fits_float32(data, targets, self.features):
+            dtype = np.dtype(np.float64)
+        plain = self.basis.is_linear and not dense_blocks
+        basis = None if plain else self.basis
+        rows = data.rows(self.features, self.units.targets, basis, dtype, n_threads)
         self._use(rows, wide)
 
-    def _use(self, rows: Rows, wide: bool) -> None:
+    def _use(self, rows: WeightedRows, wide: bool) -> None:
         """Choose the coordinates for standardised rows."""
         self._plain_rows = rows
-        self.row_space = RowSpace(rows) if wide else None
+        self.row_space = RowSpace(rows.local) if wide else None
         self.rows = self.row_space.rows if self.row_space else rows
         logits = self.penalty == "logits"
         if logits and self.rows.n_features > MOMENTS_FEATURES:
@@ -207,6 +183,11 @@ class Problem:
         return bool(fits and least > 0 and Y.max() >= LOG_RANGE * least)
 
     @property
+    def rounds(self) -> int:
+        """Questions that workers have answered so far, about any part of the data."""
+        return self._rounds.n
+
+    @property
     def n_features(self) -> int:
         """Number of features in use."""
         return len(self.used)
@@ -240,13 +221,14 @@ class Problem:
     def with_ramps(self, n_inner: int) -> Problem:
         """The same problem with ramps between so many inner knots of each feature.
 
-        The knots are quantiles of the features on the rows of this problem.
+        The knots are quantiles of the features on the rows of this problem, or on some
+        of them where they are on workers.
         """
         return self.with_basis(self.ramps(n_inner).spread(self.used, self.basis))
 
     def ramps(self, n_inner: int) -> Basis:
         """The basis of the features in use that `with_ramps` has."""
-        rows = self._plain_rows
+        rows = self._plain_rows.some(KNOT_ROWS)
         X = rows.raw(slice(0, rows.n_rows))
         return ramps(X, rows.weight, n_inner, self._basis_in_use)
 
@@ -418,22 +400,38 @@ class Problem:
         return (A2 - values.mean[:, None]) / values.scale[:, None]
 
 
-def single_precision(
-    X: Any, targets: Array, weight: Array, features: Standardisation
-) -> bool:
-    """Whether float64 data may be searched in float32; the end is in float64.
+def single_precision(data: Data, targets: Array, features: Standardisation) -> bool:
+    """Whether dense data may be searched in float32; the end is in float64.
 
-    Small problems are exact to the last digit: they stay in float64. So do CSR data,
-    which are stored in their precision once, and data of which float32 would lose
-    something: targets or weights over many orders, and columns whose standardised
-    values are extreme. Standardisation itself is always in float64.
+    Small problems are exact to the last digit: they stay in float64. So do data of
+    which float32 would lose something: targets or weights over many orders, and
+    columns whose standardised values are extreme. Standardisation itself is always in
+    float64.
     """
-    if sp.issparse(X) or weight.sum() * targets.shape[1] <= SMALL:
+    weight = data.weight
+    if weight.sum() * targets.shape[1] <= SMALL:
         return False
     if weight.max() > LARGEST_RATIO * weight.min():
         return False
     if np.abs(targets).max() > LARGEST_VALUE:
         return False
-    lowest, highest = extremes(X)
+    return _within(LARGEST_VALUE, data, features)
+
+
+def fits_float32(data: Data, targets: Array, features: Standardisation) -> bool:
+    """Whether weights times squares of float32 data, standardised, fit into float32."""
+    if data.dtype != np.float32:
+        return True
+    weight = data.weight
+    if weight.min() < 1 / LARGEST_SINGLE or weight.max() > LARGEST_SINGLE:
+        return False
+    if np.abs(targets).max() > LARGEST_SINGLE:
+        return False
+    return _within(LARGEST_SINGLE, data, features)
+
+
+def _within(limit: float, data: Data, features: Standardisation) -> bool:
+    """Whether no standardised value is larger."""
+    lowest, highest = data.extremes
     farthest = np.maximum(highest - features.mean, features.mean - lowest)
-    return bool((farthest <= LARGEST_VALUE * features.scale).all())
+    return bool((farthest <= limit * features.scale).all())

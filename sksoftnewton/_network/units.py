@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 STEEP = 1e6  # ratio of c to s, the largest slope of h inside
 # Range of positive penalties inside.
 SMALLEST, LARGEST = 1e-100, 1e100
-
+LEAST_SIZE = 1e-150  # of targets: F is in units of their squares
 MARGIN = float(np.log(2))  # of predicted logarithms about the targets'
 
 
@@ -62,6 +62,11 @@ class Units:
         if activation.name == "identity":
             return cls(moments, moments, activation)
         outside = _rounded(_spread(Y, weight, moments))
+        if outside < LEAST_SIZE:  # constants: others are refused for their spread
+            raise ValueError(
+                f"y has the size {outside:.3g}, whose square is too small for a "
+                "number. Choose another unit for it."
+            )
         goal = activation.inverse_of_targets(Y.T, moments.mean[:, None])
         size = _root_mean_square(goal.T, weight) or 1.0
         inside = outside * 2.0 ** float(np.round(np.log2(size / outside)))

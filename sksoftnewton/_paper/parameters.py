@@ -75,7 +75,8 @@ def check_options(
     Of the arguments in ``given`` those with constraints are looked at.
     """
     checked = {name: given[name] for name in constraints}
-    validate_parameter_constraints(constraints, checked, caller_name=caller)
+    with np.errstate(over="ignore"):  # of a float32 beside the largest float64
+        validate_parameter_constraints(constraints, checked, caller_name=caller)
 
 
 def check_size(A: Matrix, name: str, least: float = 1 / LARGEST_ENTRY) -> None:

@@ -233,7 +233,7 @@ def plain_basis(X: Any, weight: Array, labels: Labels | None = None) -> Basis:
     """
     maps = list(Basis.linear(X.shape[1]).maps)
     for j in _columns_with_missing(X):
-        x = np.asarray(X[:][:, [j]])
+        x = _column(X, j)[:, None]
         present = ~np.isnan(x[:, 0])
         fill = np.zeros(1)
         if present.any():
@@ -241,7 +241,7 @@ def plain_basis(X: Any, weight: Array, labels: Labels | None = None) -> Basis:
         maps[j] = Number(np.empty(0), fill, indicator=True)
     for j, of_levels in enumerate(labels or ()):
         if of_levels is not None:
-            codes = np.asarray(X[:][:, j])
+            codes = _column(X, j)
             known = ~np.isnan(codes)
             shares = np.bincount(
                 codes[known].astype(np.intp), weight[known], len(of_levels)
@@ -275,6 +275,12 @@ def common_scale(shares: Array) -> Array:
     """The scale of each level, from the shares of all in the weight."""
     variance = float(np.sum(shares * (1 - shares)))
     return np.full(len(shares), np.sqrt(variance) if variance > 0 else 1.0)
+
+
+def _column(X: Any, j: int) -> Array:
+    """One column of a dense array, read block by block."""
+    starts = range(0, X.shape[0], MAPPED_ROWS)
+    return np.concatenate([X[i : i + MAPPED_ROWS][:, j] for i in starts])
 
 
 def _columns_with_missing(X: Any) -> Index:

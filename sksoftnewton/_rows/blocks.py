@@ -21,11 +21,13 @@ class DenseBlock:
     features : ndarray of shape (n_features + 1, n)
     targets : ndarray of shape (n_outputs, n)
     weight : ndarray of shape (n,)
+    first_row : int, the number of the first of consecutive rows among all
     """
 
     features: Array
     targets: Array
     weight: Array
+    first_row: int = 0
 
     def logits(self, A1: Array, out: Array | None = None) -> Array:
         """A1 x of every row, shape (k, n), in the precision of the block."""
@@ -67,6 +69,7 @@ class SparseBlock:
     shift: Array
     targets: Array
     weight: Array
+    first_row: int = 0
 
     def logits(self, A1: Array, out: Array | None = None) -> Array:
         coef, dtype = A1[:, :-1], self.scaled.dtype

@@ -24,6 +24,10 @@ class Scratch(threading.local):
         self.dtype = dtype
         self._kept: dict[str, NDArray[Any]] = {}
 
+    def __reduce__(self) -> tuple[type[Scratch], tuple[Any]]:
+        """A copy elsewhere has memory of its own."""
+        return Scratch, (self.dtype,)
+
     def __call__(self, name: str, *shape: int) -> NDArray[Any]:
         """An array of this shape with whatever is in it."""
         size = prod(shape)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.sums import Terms, Total
+
 Array = NDArray[np.float64]
 Index = NDArray[np.integer]
+Term = Callable[[Any, Array], Terms]  # of a block of X and ω there
+Sums = Callable[[Term], Total]  # over all blocks
 
 MOMENT_ROWS = 8192  # dense rows made at a time
 # Beyond these sizes squares come near to the ends of what numbers can hold.
 SMALLEST, LARGEST = 1e-100, 1e100
 FAR = 1e75  # standard deviations
-# The rounding of a constant column is scaled down by so much: no feature to learn from.
+# The rounding of a constant column is scaled down by so much: nothing to learn.
 UNSEEN = 1e8
 
 
@@ -36,24 +41,51 @@ class Standardisation:
         return Standardisation(self.mean[columns], self.scale[columns])
 
     @classmethod
-    def of(cls, X: Any, weight: Array, *, unseen: float = UNSEEN) -> Standardisation:
+    def of(cls, X: Any, weight: Array) -> Standardisation:
         """Weighted moments of a dense or CSR array; constant columns get scale 1.
 
         Constant is what varies by no more than a few units of the last digit;
-        ``unseen`` times that is the scale where it is above 1, so that rounding is no
-        feature. Columns of huge or tiny numbers are taken in units of a power of two
-        near their largest magnitude, which rounds nothing.
+        `UNSEEN` times that is the scale where it is above 1, so that rounding is no
+        feature and no target.
         """
+        return cls.by_sums(
+            partial(column_sums, X, weight),
+            origin(X, weight),
+            partial(extremes, X),
+            weight.sum(),
+            X.dtype,
+            sparse=sp.issparse(X),
+        )
+
+    @classmethod
+    def by_sums(
+        cls,
+        sums: Sums,
+        start: Array,
+        limits: Callable[[], tuple[Array, Array]],
+        total: float,
+        dtype: Any,
+        *,
+        sparse: bool,
+    ) -> Standardisation:
+        """As `of`, from sums over rows, wherever they are, counted from a start.
+
+        Columns of huge or tiny numbers are taken in units of a power of two near their
+        largest magnitude, which rounds nothing.
+        """
+        moments = _sparse_moments if sparse else _moments
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            mean, std = _moments(X, weight)
+            mean, std = moments(sums, start, total)
             size = np.abs(mean) + std
             extreme = np.flatnonzero(~((size > SMALLEST) & (size < LARGEST)))
         if len(extreme):
-            unit = _units(X, extreme)
-            inside = _moments(X, weight, extreme, unit)
+            unit = _units(limits(), extreme)
+            inside = moments(sums, start, total, extreme, unit)
             mean[extreme], std[extreme] = (moment * unit for moment in inside)
-        rounding = 8 * np.finfo(X.dtype).eps * np.abs(mean)
-        constant = np.maximum(unseen * rounding, 1.0)
+        floating = np.dtype(dtype).kind == "f"
+        eps = np.finfo(dtype if floating else np.float64).eps
+        rounding = 8 * eps * np.abs(mean)
+        constant = np.maximum(UNSEEN * rounding, 1.0)
         return cls(mean, np.where(std <= rounding, constant, std))
 
     def within_reach(self, X: Any, columns: Index) -> Any:
@@ -82,8 +114,12 @@ def extremes(X: Any) -> tuple[Array, Array]:
     if sp.issparse(X):
         return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
     parts = [(np.fmin.reduce(X[b]), np.fmax.reduce(X[b])) for b in _blocks(X)]
+    # Memory maps may hold whole numbers and truth values, whose arithmetic is another.
     lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
-    return np.fmin.reduce(lowest), np.fmax.reduce(highest)
+    return (
+        np.fmin.reduce(lowest).astype(np.float64),
+        np.fmax.reduce(highest).astype(np.float64),
+    )
 
 
 def _blocks(X: Any) -> Iterator[slice]:
@@ -91,54 +127,103 @@ def _blocks(X: Any) -> Iterator[slice]:
         yield slice(start, start + MOMENT_ROWS)
 
 
-def _units(X: Any, columns: Index) -> Array:
+def origin(X: Any, weight: Array) -> Array:
+    """Where sums are counted from: the row that weighs most, 0 for CSR data, (d,)."""
+    if sp.issparse(X):
+        return np.zeros(X.shape[1])
+    heaviest = int(np.argmax(weight))
+    row: Array = X[heaviest : heaviest + 1][0].astype(np.float64)
+    return row
+
+
+def column_sums(X: Any, weight: Array, term: Term) -> Total:
+    """The sum over blocks of rows of what a function makes of X and ω there."""
+    return Total.of(term(X[rows], weight[rows]) for rows in _blocks(X))
+
+
+def _units(limits: tuple[Array, Array], columns: Index) -> Array:
     """Powers of two near the largest magnitudes; 1 for columns of zeros."""
-    lowest, highest = extremes(X)
+    lowest, highest = limits
     largest = np.maximum(-lowest, highest)[columns].astype(np.float64)
     exponent = np.clip(np.frexp(largest)[1], -1000, 1000)
     return np.where(largest > 0, np.ldexp(1.0, exponent), 1.0)
 
 
 def _moments(
-    X: Any, weight: Array, columns: Index | None = None, unit: Array | float = 1.0
+    sums: Sums,
+    start: Array,
+    total: float,
+    columns: Index | None = None,
+    unit: Array | float = 1.0,
 ) -> tuple[Array, Array]:
     """Weighted means and standard deviations of some columns, in the given units.
 
-    Two passes over blocks of rows, relative to the first row, so that a large mean
-    costs no accuracy.
+    Two passes over blocks of rows, relative to a start, the row that weighs most, so
+    that neither a large mean nor a far row of next to no weight costs accuracy.
     """
-    if sp.issparse(X):
-        return _sparse_moments(X, weight, columns, unit)
-    total = weight.sum()
+    origin = start if columns is None else start[columns] / unit
+    (deviations,) = sums(partial(_powers, 1, origin, columns, unit)).rounded
+    mean = origin + deviations / total
+    (squares,) = sums(partial(_powers, 2, mean, columns, unit)).rounded
+    return mean, np.sqrt(squares / total)
 
-    def block(rows: slice) -> Array:
-        part: Array = X[rows]
-        return part if columns is None else part[:, columns] / unit
 
-    blocks = list(_blocks(X))
-    origin = block(slice(0, 1))[0].astype(np.float64)
-    mean = origin + sum(weight[b] @ (block(b) - origin) for b in blocks) / total
-    variance = sum(weight[b] @ (block(b) - mean) ** 2 for b in blocks) / total
-    return mean, np.sqrt(variance)
+def _powers(
+    power: int, start: Array, columns: Index | None, unit: Array | float, x: Any, w: Any
+) -> Terms:
+    """Σ ω (x − start)ᵖ of dense rows."""
+    x = x if columns is None else x[:, columns] / unit
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        deviation = x - start
+        return (w @ (deviation if power == 1 else deviation**2),)
 
 
 def _sparse_moments(
-    X: Any, weight: Array, columns: Index | None, unit: Array | float
+    sums: Sums,
+    start: Array,
+    total: float,
+    columns: Index | None = None,
+    unit: Array | float = 1.0,
 ) -> tuple[Array, Array]:
     """As `_moments`; what is not stored deviates from the mean by the mean itself."""
-    if columns is not None:
-        X = X[:, columns]
-        X.data = X.data / np.asarray(unit)[X.indices]
-    total = weight.sum()
-    stored = sp.csr_array((np.ones(X.nnz), X.indices, X.indptr), shape=X.shape)
-    absent = total - stored.T @ weight
-    absent[stored.sum(axis=0) == X.shape[0]] = 0  # rounding must not meet the mean
-    mean = (X.T @ weight) / total
-    deviation = X.astype(np.float64)
-    deviation.data -= mean[deviation.indices]
-    correction = (deviation.T @ weight - absent * mean) / total
+    some = partial(partial, _sparse_powers, columns, unit)
+    of_x, of_stored, n_absent = sums(some(_stored)).rounded
+    absent = total - of_stored
+    absent[n_absent == 0] = 0  # rounding must not meet the mean
+    mean = of_x / total
+    (deviations,) = sums(some(partial(_deviations, mean, None))).rounded
+    correction = (deviations - absent * mean) / total
+    (squares,) = sums(some(partial(_deviations, mean, correction))).rounded
     mean = mean + correction
-    deviation.data -= correction[deviation.indices]
-    deviation.data **= 2
-    variance = (deviation.T @ weight + absent * mean**2) / total
-    return mean, np.sqrt(variance)
+    return mean, np.sqrt((squares + absent * mean**2) / total)
+
+
+def _sparse_powers(
+    columns: Index | None,
+    unit: Array | float,
+    function: Callable[[Any, Array], Terms],
+    x: Any,
+    w: Array,
+) -> Terms:
+    """What a function makes of some columns of CSR rows in the given units."""
+    if columns is not None:
+        x = x[:, columns]
+        x.data = x.data / np.asarray(unit)[x.indices]
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return function(x, w)
+
+
+def _stored(x: Any, w: Array) -> Terms:
+    """Σ ω x, the weight of the rows with an entry, and the number of others."""
+    stored = sp.csr_array((np.ones(x.nnz), x.indices, x.indptr), shape=x.shape)
+    return x.T @ w, stored.T @ w, x.shape[0] - stored.sum(axis=0)
+
+
+def _deviations(mean: Array, correction: Array | None, x: Any, w: Array) -> Terms:
+    """Σ ω (x − mean) of what is stored, or Σ ω (x − mean − correction)²."""
+    deviation = x.astype(np.float64)
+    deviation.data -= mean[deviation.indices]
+    if correction is not None:
+        deviation.data -= correction[deviation.indices]
+        deviation.data **= 2
+    return (deviation.T @ w,)

@@ -13,12 +13,15 @@ from threadpoolctl import OpenBLASController, ThreadpoolController
 
 @lru_cache(maxsize=1)
 def _libraries() -> tuple[ThreadpoolController, ThreadpoolController]:
-    """The BLAS libraries that count threads for the process, and for each thread."""
-    blas = ThreadpoolController().select(user_api="blas")
-    own = blas.select(threading_layer="openmp")
-    paths = {library.filepath for library in blas.lib_controllers}
-    paths -= {library.filepath for library in own.lib_controllers}
-    return blas.select(filepath=list(paths)), own
+    """The libraries that count threads for the process, and for each thread."""
+    found = ThreadpoolController()
+    own = {
+        library.filepath
+        for part in ({"user_api": "openmp"}, {"threading_layer": "openmp"})
+        for library in found.select(**part).lib_controllers
+    }
+    shared = {library.filepath for library in found.lib_controllers} - own
+    return found.select(filepath=list(shared)), found.select(filepath=list(own))
 
 
 class _SharedLimit:
@@ -60,10 +63,11 @@ _limit = _SharedLimit()
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """One BLAS thread: on small matrices more cost time, and 100 ms on a busy core.
+    """One thread of BLAS and OpenMP: on small matrices more cost time.
 
-    Parallel work comes from the blocks of rows instead. Contexts may overlap in
-    several threads: the limit holds until the last of them ends.
+    On a busy core they cost 100 ms. Parallel work comes from the blocks of rows
+    instead. Contexts may overlap in several threads: the limit holds until the last of
+    them ends.
     """
     _limit.enter()
     try:

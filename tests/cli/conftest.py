@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -5,6 +6,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
+from sksoftnewton._cli.main import main
 
 ROWS = 80
 MAIN = "import sys; from sksoftnewton._cli.main import main; sys.exit(main())"
@@ -23,10 +26,33 @@ sys.meta_path.insert(0, Absent())
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
+    """The command line, in a folder of its own.
+
+    It runs in this process, where a warning is an error; a new one would take longer to
+    import pandas than most tests take.
+    """
+
+    def run_here(*arguments, stdin=b""):
+        out, err, given = (io.BytesIO(content) for content in (b"", b"", stdin))
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            for name, stream in (("stdin", given), ("stdout", out), ("stderr", err)):
+                text = io.TextIOWrapper(stream, encoding="utf-8", write_through=True)
+                patch.setattr(sys, name, text)
+            code = main(list(map(str, arguments)))
+            return subprocess.CompletedProcess(
+                arguments, code, out.getvalue(), err.getvalue()
+            )
+
+    return run_here
+
+
+@pytest.fixture
+def process(tmp_path):
     """The command line as a process, in a folder of its own."""
 
-    def run_there(*arguments, stdin=None, without=(), **environment):
+    def run_there(*arguments, without=(), **environment):
         start = ["-m", "sksoftnewton"]
         if without:
             start = ["-c", WITHOUT.format(names=without) + MAIN]
@@ -34,7 +60,6 @@ def run(tmp_path):
             [sys.executable, *start, *map(str, arguments)],
             check=False,
             capture_output=True,
-            input=stdin,
             cwd=tmp_path,
             env=process_environment(**environment),
         )

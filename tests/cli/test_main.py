@@ -73,8 +73,8 @@ def test_force_replaces_a_model(run, table, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["skops", "pandas"])
-def test_what_is_not_installed_is_named(run, table, missing):
-    done = run(table, *QUICK, "--save", "m.skops", without=[missing])
+def test_what_is_not_installed_is_named(process, table, missing):
+    done = process(table, *QUICK, "--save", "m.skops", without=[missing])
     assert 'pip install "sksoftnewton[cli]"' in said(done)
     assert missing in said(done) and done.stdout == b""
 
@@ -138,14 +138,14 @@ def test_a_closed_pipe_is_silent(table):
     assert done.returncode == 141 and done.stderr == b""
 
 
-def test_an_ascii_terminal_gets_ascii(run, tmp_path, frame):
+def test_an_ascii_terminal_gets_ascii(process, tmp_path, frame):
     frame = frame.rename(columns={"size": "größe"})
     frame.to_csv(tmp_path / "t.csv", index=False)
-    done = run("t.csv", *QUICK, PYTHONIOENCODING="ascii")
+    done = process("t.csv", *QUICK, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     text = done.stdout.decode("ascii")
     assert " R2 " in text and r"gr\xf6\xdfe" in text
-    assert " R² " in run("t.csv", *QUICK).stdout.decode("utf-8")
+    assert " R² " in process("t.csv", *QUICK).stdout.decode("utf-8")
 
 
 # -- what is saved can be used ------------------------------------------------------
@@ -389,8 +389,9 @@ def test_a_terminal_gets_a_bar(table):
     assert "RidgeCV" in shown and "100%" in shown
 
 
-def test_demo_needs_no_more_than_the_package(run):
-    done = run("--models", "softmax,ridge", without=["pandas", "rich", "skops"])
+def test_demo_needs_no_more_than_the_package(process):
+    missing = ["pandas", "rich", "skops"]
+    done = process("--models", "softmax,ridge", "--folds", "2", without=missing)
     assert done.returncode == 0, done.stderr.decode()
     out = done.stdout.decode().splitlines()
     results = [line.split() for line in out if line.startswith("  TwoLayerSoftmax")]
@@ -398,8 +399,8 @@ def test_demo_needs_no_more_than_the_package(run):
     assert out[-2].startswith("Next:") and out[-1].startswith("or:")
 
 
-def test_help(run):
-    done = run("--help")
+def test_help(process):
+    done = process("--help")
     assert done.returncode == 0 and b"--predict MODEL.skops" in done.stdout
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import dask.array as da
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -20,6 +21,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.categories import category, shrunken_means, without_others
 from sksoftnewton._network.problem import Problem
 from sksoftnewton._rows import basis as basis_module
+from sksoftnewton._rows.data import ArrayData
 
 FIXED = {"n_hidden": 3, "alpha": 1e-2, "basis": "linear", "random_state": 0}
 AUTO = {"random_state": 0}
@@ -184,14 +186,11 @@ def test_levels_have_one_scale_and_a_category_the_variance_of_a_number():
     values = frame["kind"].fillna("missing").tolist()
     found, X[:, 0] = category(values, "text", Y, weight, 0)
     problem = Problem(
-        X,
-        Y,
-        weight,
+        ArrayData(X, Y, weight, labels=[found.labels]),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
         n_threads=1,
-        labels=[found.labels],
     )
     standardised = problem.rows.whole().all_dense()[:-1]
     assert np.ptp(problem.features.scale) == 0
@@ -409,6 +408,16 @@ def test_lengths_have_to_agree():
     frame, y = data()
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TwoLayerSoftmaxRegressor().fit(frame, y[:-1])
+
+
+def test_partial_fit_and_dask_take_no_categories(fitted):
+    frame, y = data()
+    with pytest.raises(ValueError, match="partial_fit takes no categories"):
+        TwoLayerSoftmaxRegressor(**FIXED).partial_fit(frame, y)
+    X = np.column_stack([np.arange(60.0), np.arange(60) % 3])
+    codes = TwoLayerSoftmaxRegressor(**FIXED, categorical_features=[1]).fit(X, X[:, 1])
+    with pytest.raises(ValueError, match="Dask collections are not searched"):
+        codes.predict(da.from_array(X, chunks=(20, 2)))
 
 
 # -- life in scikit-learn -------------------------------------------------------------

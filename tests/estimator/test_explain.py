@@ -50,7 +50,7 @@ def test_leading_units_and_features(params):
         assert_allclose(table[f"share_{place}"], f[i, unit], rtol=1e-10)
         value = model.output_coef_[0, unit]
         if model.target_transform_ == "log":
-            value = np.exp(value) * model.smearing_
+            value = np.exp(np.clip(value, *model._limits)) * model.smearing_
         assert_allclose(table[f"value_{place}"], value)
         leading = np.argsort(-abs(expected), axis=1)[:, place - 1]
         assert list(table[f"feature_{place}"]) == [f"x{j}" for j in leading]
@@ -126,3 +126,14 @@ def test_the_farthest_rows_have_finite_effects():
     table = model.explain(far)
     assert np.isfinite(table.select_dtypes(float)).all(axis=None)
     np.testing.assert_array_equal(table["outside"], [True, False])
+
+
+def test_far_rows_are_predicted_as_predict_does():
+    """Predicted logarithms stay near the range of the targets."""
+    X, y = make_friedman1(200, random_state=0)
+    model = TwoLayerSoftmaxRegressor(
+        4, alpha=1e-4, target_transform="log", output_activation="identity"
+    )
+    model.set_params(random_state=0).fit(X, np.exp(y / 5))
+    far = 100 * X[:20]
+    assert_allclose(model.explain(far)["prediction"], model.predict(far), rtol=1e-12)

@@ -55,11 +55,11 @@ def test_the_diagonal_is_the_square_of_std(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_draws_have_the_covariance(case):
-    """1e5 draws: a covariance is known to 1/300 of the variances."""
+    """1e5 draws, or 2e4 slow ones: covariances are known to 1 or 2 % of variances."""
     model, X = fitted(case)
     if case == "softplus":  # which moves draws to the end of its range
         X[:, 1] += 3
-    n = 20_000 if case == "dual, wide" else 100_000
+    n = 20_000 if case in ("dual, wide", "ramps") else 100_000
     draws = model.sample_y(X, n, random_state=0)
     y, cov = model.predict(X, return_cov=True)
     assert draws.shape == (5, 2, n)

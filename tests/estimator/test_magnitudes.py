@@ -147,3 +147,29 @@ def test_large_offsets_cost_float32_nothing_but_its_rounding(sparse, offset):
     expected = double.predict(X.astype(np.float64))
     np.testing.assert_allclose(single.predict(kind(X)), expected, atol=2e-5)
     assert single.hidden_intercept_.dtype == np.float32
+
+
+@pytest.mark.parametrize("size", [1e9, 1e100, 1e149])
+def test_the_rounding_of_constant_targets_is_not_learned(size):
+    X, _ = data()
+    y = size * (1 + np.finfo(float).eps * (np.arange(100) % 2))
+    fitted = model(alpha="auto").fit(X, np.column_stack([y, X[:, 0]]))
+    np.testing.assert_allclose(fitted.predict(X)[:, 0], size, rtol=1e-12)
+    assert fitted.loss_ < 1 and fitted.score(X, np.column_stack([y, X[:, 0]])) > 0
+
+
+@pytest.mark.parametrize("activation", ["relu", "softplus", "exp", "sigmoid", "tanh"])
+def test_constant_targets_whose_squares_are_zero_are_refused(activation):
+    X, _ = data()
+    with pytest.raises(ValueError, match=r"y has the size 1e-200"):
+        model(output_activation=activation).fit(X, np.full(100, 1e-200))
+    fitted = model(output_activation=activation).fit(X, np.zeros(100))
+    assert np.abs(fitted.predict(X)).max() < 0.1
+
+
+def test_the_deviation_about_a_mean_that_rounds_to_zero_is_zero():
+    # In float32, and with logarithms that vary too much for an exponential.
+    X = np.ones((1, 2), dtype=np.float32)
+    fitted = model(target_transform="log", alpha=1.0).fit(X, [1e-150], [1e-90])
+    mean, std = fitted.predict(X, return_std=True)
+    np.testing.assert_array_equal([mean, std], 0.0)

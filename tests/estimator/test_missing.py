@@ -147,6 +147,19 @@ def test_a_warm_start_keeps_the_columns(before):
     assert list(model.basis_.get_feature_names_out()) == names
 
 
+def test_memory_maps_and_streams_may_have_gaps(tmp_path):
+    X, y = data()
+    expected = TwoLayerSoftmaxRegressor(**RAMPS).fit(X, y).predict(X)
+    there = np.memmap(tmp_path / "X", np.float64, "w+", shape=X.shape)
+    there[:] = X
+    mapped = TwoLayerSoftmaxRegressor(**RAMPS).fit(there, y)
+    assert_allclose(mapped.predict(there), expected, rtol=1e-9)
+    stream = TwoLayerSoftmaxRegressor(**RAMPS)
+    for rows in (slice(0, 100), slice(100, 300)):
+        stream.partial_fit(X[rows], y[rows])
+    assert_allclose(stream.predict(X), expected, rtol=1e-9)
+
+
 def test_infinity_is_refused_with_its_place():
     X, y = data()
     fitted = TwoLayerSoftmaxRegressor(**LINEAR).fit(X, y)

@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_diabetes, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
@@ -98,3 +98,10 @@ def test_a_warm_start_after_no_penalty_finds_one(small):
     warm.set_params(alpha="auto", max_iter=200).fit(X, y)
     assert (warm.alpha_ > 1e-8).all()
     assert np.isfinite(warm.log_evidence_)
+
+
+def test_numbers_of_every_precision_are_accepted():
+    X, y = make_friedman1(50, random_state=0)
+    for number in (np.float16, np.float32, np.float64, np.longdouble):
+        model = TwoLayerSoftmaxRegressor(2, alpha=number(0.5), tol=number(0.25))
+        model.fit(X, y)

@@ -123,7 +123,7 @@ def test_fitted_attributes(small):
     assert {len(column) for column in fitted.history_.values()} == {fitted.n_iter_}
     assert set(fitted.history_) == {
         *("loss", "gradient_norm", "damping", "n_rows", "sketch_size"),
-        *("n_cg", "passes", "time", "alpha"),
+        *("n_cg", "passes", "rounds", "time", "alpha"),
     }
     assert (fitted.history_["n_rows"] == 80).all()
 

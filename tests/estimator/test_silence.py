@@ -12,6 +12,7 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.results import check_finite
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def fit(X, y, weight=None, **kwargs):
@@ -123,9 +124,7 @@ def test_steep_activations_are_computed_in_float64():
         (np.float64, "relu", np.float32),  # many rows are searched in float32
     ):
         problem = Problem(
-            normal(3000, 2).astype(dtype),
-            y,
-            np.ones(3000),
+            ArrayData(normal(3000, 2).astype(dtype), y, np.ones(3000)),
             activation=get_activation(activation),
             penalty="weights",
             output_weights=None,

@@ -14,25 +14,20 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 
 # scikit-learn's check of the multi_output tag fits negative targets, which the
 # positive activations refuse, so they do not set the tag: one check fewer.
-FIXED = {"n_hidden": 8, "alpha": 1e-3}
+FIXED = {"n_hidden": 3, "alpha": 1e-3}
+# One configuration chooses everything; the others leave out what it has shown, since
+# each check fits some hundred models. Sketches are missing: the checks have so few rows
+# that nothing is sketched (test_sketches.py).
 CONFIGURATIONS = [
     ({}, 61),
-    ({"penalty": "logits"}, 61),
     (FIXED, 61),
     ({**FIXED, "penalty": "logits"}, 61),
     ({**FIXED, "output_activation": "relu"}, 60),
+    ({**FIXED, "output_activation": "exp", "penalty": "logits"}, 60),
     ({"n_hidden": 1}, 61),
-    ({"output_activation": "softplus"}, 60),
-    ({"output_activation": "exp"}, 60),
-    ({"output_activation": "relu"}, 60),
-    ({"output_activation": "softplus", "penalty": "logits"}, 60),
+    ({"n_hidden": 2, "output_activation": "softplus", "basis": "linear"}, 60),
     ({"n_hidden": 3, "alpha": 1e-2, "basis": "ramps", "noise": "constant"}, 61),
-    ({"n_hidden": 2, "basis": "ramps"}, 61),
-    ({"n_hidden": 2, "target_transform": "log"}, 55),
-    *(
-        ({"sketch": kind}, 61)
-        for kind in ("none", "uniform", "leverage", "countsketch")
-    ),
+    ({"n_hidden": 2, "alpha": 1e-2, "target_transform": "log"}, 55),
 ]
 
 

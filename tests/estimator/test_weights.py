@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def data(n=12_000):
@@ -36,9 +37,7 @@ def test_a_memory_map_with_weights_of_zero_is_not_copied(tmp_path):
     stored[:] = X
     weight = (np.arange(len(y)) % 2).astype(float)
     problem = Problem(
-        stored,
-        y[:, None],
-        weight,
+        ArrayData(stored, y[:, None], weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -54,9 +53,7 @@ def test_a_memory_map_with_weights_of_zero_is_not_copied(tmp_path):
 def problem_of(weight):
     X, y = data(len(weight))
     return Problem(
-        X,
-        y[:, None],
-        weight,
+        ArrayData(X, y[:, None], weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -115,3 +112,23 @@ def test_weights_whose_sum_is_no_ordinary_number_are_refused(weight, message):
     X, y = data(30)
     with pytest.raises(ValueError, match=message):
         TwoLayerSoftmaxRegressor(random_state=0).fit(X, y, weight)
+
+
+@pytest.mark.parametrize("size", [1e-90, 1e90])
+def test_the_size_of_weights_costs_float32_nothing(size):
+    X, y = data(60)
+    X, weight = X.astype(np.float32), np.linspace(0.5, 2, 60)
+    params = {"n_hidden": 8, "alpha": (1e-3, 0.0), "max_iter": 1000, "random_state": 0}
+    expected = TwoLayerSoftmaxRegressor(**params).fit(X, y, weight)
+    fitted = TwoLayerSoftmaxRegressor(**params).fit(X, y, weight * size)
+    np.testing.assert_allclose(fitted.score(X, y), expected.score(X, y), atol=0.02)
+
+
+def test_a_far_row_of_next_to_no_weight_costs_float32_nothing():
+    X, y = data(60)
+    X, weight = X.astype(np.float32), np.append(1e-80, np.ones(59))
+    X[0], y[0] = 1e25, 1e20
+    fitted = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0).fit(X, y, weight)
+    expected = TwoLayerSoftmaxRegressor(3, alpha=1e-3, random_state=0)
+    expected.fit(X[1:], y[1:])
+    assert abs(fitted.score(X[1:], y[1:]) - expected.score(X[1:], y[1:])) < 0.02

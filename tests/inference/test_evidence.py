@@ -17,6 +17,7 @@ from sksoftnewton._inference.evidence import (
 )
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 from tests.references_network import dense_gauss_newton, each_case, make_network
 
 
@@ -66,9 +67,7 @@ def single():
     """A network on float32 rows, and its start."""
     X, y = make_friedman1(3000, noise=1.0, random_state=0)
     problem = Problem(
-        X,
-        y[:, None],
-        np.ones(3000),
+        ArrayData(X, y[:, None], np.ones(3000)),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -10,6 +10,7 @@ from sksoftnewton._inference.features import support_of
 from sksoftnewton._inference.run import Run
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def auto(**kwargs):
@@ -117,9 +118,7 @@ def test_support_is_the_ratio_of_densities_at_zero(n, penalty, n_features):
     X = rng.normal(size=(n, n_features))
     Y = np.tanh(X[:, :1]) + 0.1 * rng.normal(size=(n, 1))
     problem = Problem(
-        X,
-        Y,
-        rng.uniform(0.5, 2, n),
+        ArrayData(X, Y, rng.uniform(0.5, 2, n)),
         activation=get_activation("identity"),
         penalty=penalty,
         output_weights=None,

@@ -19,6 +19,7 @@ from sksoftnewton._inference.noise import (
 )
 from sksoftnewton._inference.validation import leverages, residuals
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def halves(n, seed=0):
@@ -39,9 +40,7 @@ def two_units(deviations, n=400, weight=None, n_outputs=1):
     if weight is None:
         weight = np.ones(n)
     problem = Problem(
-        x,
-        Y,
-        weight,
+        ArrayData(x, Y, weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -60,9 +59,11 @@ def two_units(deviations, n=400, weight=None, n_outputs=1):
 def laplace_of_constant(y, weight=None):
     """The posterior of one unit that predicts the mean."""
     problem = Problem(
-        np.zeros((len(y), 1)),
-        y[:, None],
-        np.ones(len(y)) if weight is None else weight.astype(float),
+        ArrayData(
+            np.zeros((len(y), 1)),
+            y[:, None],
+            np.ones(len(y)) if weight is None else weight.astype(float),
+        ),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -10,6 +10,7 @@ from sksoftnewton._inference import ramps as ramps_module
 from sksoftnewton._inference import widths as widths_module
 from sksoftnewton._inference.ramps import fitting_levels, given_ramps
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def auto(**kwargs):
@@ -27,9 +28,9 @@ def waves(n, seed=0):
 def problem_of(n_features, n=100):
     rng = np.random.default_rng(0)
     return Problem(
-        rng.normal(size=(n, n_features)),
-        rng.normal(size=(n, 1)),
-        np.ones(n),
+        ArrayData(
+            rng.normal(size=(n, n_features)), rng.normal(size=(n, 1)), np.ones(n)
+        ),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,
@@ -91,9 +92,7 @@ def test_knots_are_those_of_one_level_on_the_rows(fitted):
 
 def given_level(X, y, n_inner):
     problem = Problem(
-        X,
-        y[:, None],
-        np.ones(len(y)),
+        ArrayData(X, y[:, None], np.ones(len(y))),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

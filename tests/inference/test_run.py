@@ -4,6 +4,7 @@ from numpy.testing import assert_allclose
 from sksoftnewton._activations import get_activation
 from sksoftnewton._inference.run import Run
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def test_score_prefers_neither_numbers_nor_sets_of_features():
@@ -11,9 +12,7 @@ def test_score_prefers_neither_numbers_nor_sets_of_features():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 6)), rng.normal(size=80)
     problem = Problem(
-        X,
-        y[:, None],
-        np.ones(80),
+        ArrayData(X, y[:, None], np.ones(80)),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

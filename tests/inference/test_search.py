@@ -68,3 +68,16 @@ def test_warm_start_keeps_the_features_left_out():
     assert not support.all()
     model.fit(X, y)
     assert_array_equal(model.support_, support)
+
+
+def test_logarithms_are_given_up_where_they_are_far_behind():
+    X, y = make_friedman1(400, noise=0.5, random_state=0)
+    shifted = y - y.min() + 1.0
+    path = TwoLayerSoftmaxRegressor(random_state=0).fit(X, shifted).width_path_
+    logs = path["target_transform"] == "log"
+    assert set(path["n_hidden"][logs]) == {1, 2, 4}
+    assert max(path["n_hidden"][~logs]) > 4
+    assert "fewer features" not in path["start"][logs]
+    # Where they are not, the search goes on.
+    path = TwoLayerSoftmaxRegressor(random_state=0).fit(X, np.exp(y / 5)).width_path_
+    assert max(path["n_hidden"][path["target_transform"] == "log"]) > 4

@@ -8,6 +8,7 @@ from sksoftnewton._estimator.parameters import settings_of
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.trainer import HOPELESS, ROUND, SCREENING, Trainer
 from sksoftnewton._network import problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def test_max_iter_leaves_iterations_for_all_rows():
@@ -39,9 +40,7 @@ def test_the_search_in_float32_ends_where_float64_does(monkeypatch):
 def test_hopeless_candidates_are_given_up():
     X, y = make_friedman1(300, noise=0.1, random_state=0)
     part = problem.Problem(
-        X,
-        y[:, None],
-        np.ones(300),
+        ArrayData(X, y[:, None], np.ones(300)),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -26,6 +26,7 @@ from sksoftnewton._inference.widths import WidthSearch
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.problem import Problem
 from sksoftnewton._network.regimes import Sketch
+from sksoftnewton._rows.data import ArrayData
 from tests.references_network import each_case, make_network
 
 FIXED_FIRST_LAYER = (1e12, 0.02)  # its prior lets nothing move it
@@ -33,9 +34,7 @@ FIXED_FIRST_LAYER = (1e12, 0.02)  # its prior lets nothing move it
 
 def problem_of(X, Y, weight=None, activation="identity"):
     return Problem(
-        X,
-        Y,
-        np.ones(len(X)) if weight is None else weight,
+        ArrayData(X, Y, np.ones(len(X)) if weight is None else weight),
         activation=get_activation(activation),
         penalty="weights",
         output_weights=None,

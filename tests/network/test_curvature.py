@@ -29,13 +29,36 @@ def test_gram_does_not_depend_on_the_parts(monkeypatch, exact):
     np.testing.assert_allclose(same_metric, metric, atol=1e-14)
 
 
+@pytest.mark.parametrize("activation", ["identity", "softplus"])
 @pytest.mark.parametrize("penalty", ["weights", "logits"])
-def test_diagonal_metric_is_that_of_the_matrix(penalty):
-    network, theta, *_ = make_network(penalty=penalty, sparse=True)
+def test_diagonal_metric_is_that_of_the_matrix(penalty, activation):
+    network, theta, *_ = make_network(activation, penalty=penalty, sparse=True)
     curvature = Curvature(network, theta)
     np.testing.assert_allclose(
         curvature.diagonal_metric(), curvature.gram()[1], rtol=1e-10
     )
+
+
+def test_the_metric_is_the_mean_curvature_of_a_unit_and_that_of_each_value():
+    network, theta, *_ = make_network(n_outputs=2)
+    H, metric = Curvature(network, theta).gram()
+    k, D = network.shape1
+    curvature = H.diagonal() - network.ridge
+    units = curvature[: k * D].reshape(k, D).mean(axis=1) + network.alpha[0]
+    np.testing.assert_allclose(metric[: k * D], np.repeat(units, D), rtol=1e-12)
+    values = curvature[k * D :] + network.alpha[1]
+    np.testing.assert_allclose(metric[k * D :], values, rtol=1e-12)
+
+
+def test_the_metric_of_a_dead_unit_has_a_floor():
+    network, theta, *_ = make_network()
+    unit = np.array([1.0, 0.0, 2.0]) * network.mean_over
+    network.ridge = np.zeros_like(network.ridge)
+    network.alpha = (0.0, 0.0)
+    metric = Curvature(network, theta).metric(unit, np.zeros(network.shape2))
+    first = metric[: network.size1].reshape(network.shape1)
+    np.testing.assert_allclose(first[:, 0], [1.0, 1e-4, 2.0])
+    np.testing.assert_allclose(metric[network.size1 :], 1e-12)
 
 
 # -- sketches ---------------------------------------------------------------------
@@ -70,3 +93,21 @@ def test_a_sketch_is_spectrally_near(kind, penalty):
         sketched, _ = curvature.sketched_gram(kind, 40 * len(exact), rng)
         values = scipy.linalg.eigh(sketched, exact, eigvals_only=True)
         assert values[0] > 0.5 and values[-1] < 2.0
+
+
+def test_only_the_leverage_sketch_draws_by_leverage():
+    """With all leverage on one row it draws no other."""
+    network, theta, *_ = make_network(n=500)
+    network.rows._by_leverage = lambda at: (np.full(len(at), 499), np.ones(len(at)))
+    rng = np.random.default_rng(0)
+    drawn = []
+    original = network.rows.take
+
+    def recorded(rows, *rest):
+        drawn.append(set(rows))
+        return original(rows, *rest)
+
+    network.rows.take = recorded
+    for kind in ("uniform", "leverage"):
+        Curvature(network, theta).sketched_gram(kind, 50, rng)
+    assert len(drawn[0]) > 30 and drawn[1] == {499}

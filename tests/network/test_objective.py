@@ -6,7 +6,7 @@ import pytest
 from sksoftnewton._activations import get_activation, softmax
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.objective import Network
-from sksoftnewton._rows import rows as rows_module
+from sksoftnewton._rows import interface
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import directional_derivative, forward, jacobian, objective
@@ -86,7 +86,7 @@ def test_blocks_equal_the_whole(monkeypatch, sparse):
     network, theta, *_ = make_network(n=1000, sparse=sparse)
     assert len(range(0, 1000, network.rows.block_rows(2 * K))) == 1
     whole = network.value_and_gradient(theta), Curvature(network, theta).gram()[0]
-    monkeypatch.setattr(rows_module, "BLOCK_ELEMENTS", 1)
+    monkeypatch.setattr(interface, "BLOCK_ELEMENTS", 1)
     network, theta, *_ = make_network(n=1000, sparse=sparse)
     assert len(range(0, 1000, network.rows.block_rows(2 * K))) == 4
     value, gradient = network.value_and_gradient(theta)

@@ -6,6 +6,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._inference.run import Run
 from sksoftnewton._network import problem as problem_module
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 
 
 def data(n=3000):
@@ -16,9 +17,7 @@ def data(n=3000):
 
 def problem(X, Y, weight, *, penalty="weights", activation="identity"):
     return Problem(
-        X,
-        Y,
-        weight,
+        ArrayData(X, Y, weight),
         activation=get_activation(activation),
         penalty=penalty,
         output_weights=None,
@@ -34,7 +33,8 @@ def test_many_rows_are_searched_in_float32_and_finished_in_float64():
     assert double.rows.dtype == np.float64
     X, *_ = data()
     features = double.rows.whole().all_dense()
-    np.testing.assert_allclose(features[:-1].T, (X - X.mean(0)) / X.std(0), rtol=1e-10)
+    expected = (X - X.mean(0)) / X.std(0)
+    np.testing.assert_allclose(features[:-1].T, expected, rtol=1e-10, atol=1e-14)
 
 
 def few():
@@ -140,9 +140,7 @@ def test_a_plain_network_is_one_on_ramps(n_inner, sparse):
     X, Y, weight = uneven()
     A = sp.csr_array(X) if sparse else X
     plain = Problem(
-        A,
-        Y,
-        weight,
+        ArrayData(A, Y, weight),
         activation=get_activation("identity"),
         penalty="weights",
         output_weights=None,

@@ -71,13 +71,20 @@ def test_of_another_estimator(display):
         on_x(display)(pipeline)
 
 
-@pytest.mark.parametrize("display", DISPLAYS)
-def test_pipelines_and_searches_are_those_of_their_model(display, model):
-    shown = pictured(on_x(display)(model))
+@pytest.fixture(scope="module")
+def around_models():
+    """Two pipelines and a search around models like the fixture ``model``."""
     pipeline = make_pipeline(StandardScaler(), TwoLayerSoftmaxRegressor(random_state=0))
     search = GridSearchCV(pipeline, {"standardscaler__with_mean": [True]}, cv=2)
-    for estimator in (pipeline, make_pipeline(clone(pipeline[-1])), search):
-        again = pictured(on_x(display)(estimator.fit(X, Y)))
+    bare = make_pipeline(clone(pipeline[-1]))
+    return [estimator.fit(X, Y) for estimator in (pipeline, bare, search)]
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_pipelines_and_searches_are_those_of_their_model(display, model, around_models):
+    shown = pictured(on_x(display)(model))
+    for estimator in around_models:
+        again = pictured(on_x(display)(estimator))
         assert len(again) == len(shown) > 0
         for line, other in zip(shown, again, strict=True):
             np.testing.assert_allclose(line, other, rtol=1e-3, atol=1e-3)

@@ -33,3 +33,18 @@ def test_standardisation_equals_that_of_repeated_rows():
     b = Standardisation.of(X.repeat(counts, axis=0), np.ones(counts.sum()))
     np.testing.assert_allclose(a.mean, b.mean, rtol=1e-12)
     np.testing.assert_allclose(a.scale, b.scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_rows_of_next_to_no_weight_cost_no_digits(sparse):
+    X = np.array([[1e10], [1 / 3]])
+    s = Standardisation.of(sp.csr_array(X) if sparse else X, np.array([1e-30, 1.0]))
+    np.testing.assert_allclose(s.mean, 1 / 3, rtol=1e-14)
+    np.testing.assert_allclose(s.scale, 1e-5, rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-100, 1.0, 1e12, 1e149])
+def test_the_rounding_of_constants_is_scaled_down(size):
+    X = size * (1 + np.finfo(float).eps * (np.arange(30.0) % 2))[:, None]
+    s = Standardisation.of(X, np.ones(30))
+    assert np.abs((X - s.mean) / s.scale).max() < 1e-7

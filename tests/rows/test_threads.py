@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+import sklearn.linear_model  # noqa: F401 (it brings an OpenMP library)
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from sksoftnewton._rows.threads import single_threaded_blas
@@ -26,6 +27,19 @@ def test_the_limit_ends_with_its_context():
     with pytest.raises(ZeroDivisionError), single_threaded_blas():
         _ = 1 / 0
     assert blas_threads() == {2}
+
+
+def test_openmp_gets_one_thread_too():
+    # A convex fit of scikit-learn's with a hundred rows takes ten times as long with
+    # two threads where other processes are busy.
+    def threads():
+        openmp = ThreadpoolController().select(user_api="openmp")
+        return {pool["num_threads"] for pool in openmp.info()}
+
+    with threadpool_limits(limits=2, user_api="openmp"):
+        with single_threaded_blas():
+            assert threads() == {1}
+        assert threads() == {2}
 
 
 @pytest.mark.usefixtures("two_threads")

@@ -6,7 +6,7 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._solver import quasi_newton
 from sksoftnewton._solver.newton import CONVERGED, NO_PROGRESS, minimize
 from sksoftnewton._solver.points import Point
-from sksoftnewton._solver.quasi_newton import Metric, QuasiNewton
+from sksoftnewton._solver.quasi_newton import Metric, QuasiNewton, _Search
 from sksoftnewton._solver.rules import small_decrease, small_gradient
 
 
@@ -230,3 +230,80 @@ def test_pairs_whose_product_cannot_be_divided_by_are_left_out():
     move, _ = system.advance(objective, start, 0.0, lambda move: move.n_steps == 3)
     assert np.isfinite(move.point.theta).all()
     assert move.point.value < start.value
+
+
+class OneDimension:
+    """A function of one number, and where it was asked for."""
+
+    def __init__(self, value, slope=-1.0):
+        self.value, self.slope, self.asked = value, slope, []
+
+    def value_and_gradient(self, theta):
+        self.asked.append(float(theta[0]))
+        return self.value(theta[0]), np.array([self.slope])
+
+    def resolution(self, value):
+        return 1e-12
+
+
+def search_along(value):
+    """Where a step of length 1 is tried, and the search."""
+    objective = OneDimension(value)
+    start = Point.at(objective, np.zeros(1))
+    search = _Search(objective, start, np.ones(1))
+    search.run()
+    return objective.asked[1:], search
+
+
+def test_a_step_is_shortened_to_the_minimum_of_the_parabola():
+    # −x + 2 x² has its minimum at a quarter; the full step raises it.
+    tried, search = search_along(lambda x: 1 - x + 2 * x**2)
+    assert_allclose(tried, [1.0, 0.25])
+    assert search.found and search.n_trials == 2
+
+
+def test_a_step_is_shortened_to_between_a_tenth_and_a_half():
+    tried, _ = search_along(lambda x: 1 - x + (200 * x**2 if x > 0.5 else 0.0))
+    assert_allclose(tried, [1.0, 0.1])
+    tried, _ = search_along(lambda x: 1 - x + (1.0001 * x**2 if x > 0.6 else 0.0))
+    assert_allclose(tried, [1.0, 0.49995], rtol=1e-4)
+
+
+def test_a_step_to_where_the_loss_is_infinite_is_shortened_most():
+    tried, search = search_along(lambda x: np.inf if x > 0.05 else 1 - x)
+    assert_allclose(tried, [1.0, 0.1, 0.01])
+    assert search.found
+
+
+def test_a_step_that_is_never_short_enough_is_given_up():
+    tried, search = search_along(lambda x: np.inf if x else 1.0)
+    assert len(tried) == quasi_newton.SHORTENINGS + 1
+    assert not search.found and search.point is search.start
+
+
+def test_the_damping_shrinks_unless_steps_were_shortened(monkeypatch):
+    problem = Quadratic(5)
+    metric = Metric(problem.H, problem.H.diagonal(), 0.0, 1)
+
+    def damping_after(trials):
+        """Of steps that took so many values each, one after the other."""
+        monkeypatch.setattr(quasi_newton, "GRADIENTS", sum(trials))
+        left = iter(trials)
+        systems = QuasiNewton(lambda _: metric)
+
+        def step(objective, point, solve):
+            search = _Search(objective, point, -1e-3 * point.theta)
+            search.run()
+            search.n_trials = next(left)
+            return search
+
+        systems._step = step
+        start = Point.at(problem, np.ones(5))
+        return systems.at(start).advance(problem, start, 1e-3, lambda _: False)[0]
+
+    assert_allclose(damping_after([1, 1, 1, 1]).damping, 1e-3 / 3)
+    assert_allclose(damping_after([2, 1, 2, 1]).damping, 1e-3 / 3)
+    assert_allclose(damping_after([2, 1, 2, 1, 2, 1]).damping, 1e-3)
+    worn_out = damping_after([1, 2, 2, 1, 1])  # two shortened steps in a row
+    assert_allclose(worn_out.damping, 4e-3)
+    assert worn_out.n_steps == 3

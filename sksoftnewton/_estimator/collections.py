@@ -1,0 +1,183 @@
+"""Dask collections as data for a fit: checked where they are.
+
+Each block is looked at by the worker that has it; what comes back are facts, from
+which errors are made that name row and column.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from sklearn.utils.validation import _check_feature_names, _check_n_features
+
+from sksoftnewton._activations import Activation
+from sksoftnewton._estimator.parameters import (
+    check_targets,
+    check_weights,
+    outside_range,
+)
+from sksoftnewton._rows.chunks import cumulated
+from sksoftnewton._rows.dask import DaskData, chunked
+from sksoftnewton._rows.data import Data, Rounds, float_dtype
+from sksoftnewton._rows.facts import BlockFacts, facts_of
+
+Facts = dict[str, list[BlockFacts]]
+
+# Collections of so few rows, on which everything is chosen in any case, are taken here.
+FEW_ROWS = 10_000
+
+
+def data_for_fit(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, activation: Activation
+) -> Data:
+    """What was passed to `fit`, checked; sets what it determines on the estimator.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the row and the column of what is not allowed.
+    """
+    check_columns(estimator, X, reset=True)
+    chunks = checked_data(X, y, sample_weight, activation)
+    check_weights(chunks.weight)
+    check_targets(
+        chunks.Y[:, 0] if y.ndim == 1 else chunks.Y,
+        activation,
+        estimator.target_transform,
+    )
+    data: Data = chunks.local if chunks.n_rows <= FEW_ROWS else chunks
+    estimator._one_output = y.ndim == 1
+    estimator.n_features_in_ = data.n_features
+    return data
+
+
+def checked_data(
+    X: Any, y: Any, sample_weight: Any, activation: Activation | None
+) -> DaskData:
+    """Chunks of X, y and weights; targets must lie in the range of an activation."""
+    everything = (-np.inf, np.inf)
+    ranges = {
+        "X": everything,
+        "y": activation.target_range if activation else everything,
+        "sample_weight": (0, np.inf),
+    }
+    arrays = {"X": as_array(X, "X"), "y": as_array(y, "y")}
+    if sample_weight is not None:
+        arrays["sample_weight"] = as_array(sample_weight, "sample_weight")
+    blocks = {name: list(a.to_delayed().ravel()) for name, a in arrays.items()}
+    look = dask.delayed(facts_of, pure=False)
+    rounds = Rounds()
+    rounds.n += 1
+    (facts,) = dask.compute(
+        {
+            name: [look(block, *ranges[name]) for block in own]
+            for name, own in blocks.items()
+        }
+    )
+    dtype = float_dtype(arrays["X"].dtype)
+    _check_blocks(facts, dtype)
+    _check_entries(facts, list(getattr(X, "columns", [])), activation)
+    return chunked(blocks, facts, dtype, rounds)
+
+
+def as_array(collection: Any, name: str) -> Any:
+    """A Dask array whose blocks hold whole rows."""
+    if not hasattr(collection, "__dask_graph__"):
+        if name == "X":
+            raise TypeError(
+                "y or sample_weight is a Dask collection, but X is not: pass X as one, "
+                "too, or compute the others."
+            )
+        collection = da.from_array(np.asarray(collection))
+    if hasattr(collection, "to_dask_array"):
+        collection = collection.to_dask_array()
+    n_dimensions = {"X": (2,), "y": (1, 2), "sample_weight": (1,)}[name]
+    if collection.ndim not in n_dimensions:
+        wanted = " or ".join(map(str, n_dimensions))
+        raise ValueError(
+            f"{name} has {collection.ndim} dimensions, but it must have {wanted}."
+        )
+    return collection if collection.ndim == 1 else collection.rechunk({1: -1})
+
+
+def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
+    """Names, number and dtypes of the columns, as far as they are known."""
+    if not reset and estimator._table.has_categories:
+        raise ValueError(
+            "The model has categories, which Dask collections are not searched for: "
+            "predict partitions one by one, such as by X.map_partitions."
+        )
+    frame = getattr(X, "_meta", None) if hasattr(X, "columns") else None
+    if frame is None:
+        _check_feature_names(estimator, X, reset=reset)
+        if not np.isnan(X.shape[1] if X.ndim == 2 else np.nan):
+            _check_n_features(estimator, X, reset=reset)
+        return
+    for column, dtype in X.dtypes.items():
+        if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
+            raise ValueError(
+                f"Column {column!r} of X has dtype {dtype}, but it must hold real "
+                "numbers: encode categories and fill missing values first."
+            )
+    _check_feature_names(estimator, frame, reset=reset)
+    _check_n_features(estimator, frame, reset=reset)
+
+
+def _check_blocks(facts: Facts, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError for a chunk of another shape or kind than the others."""
+    for name, own in facts.items():
+        edges = cumulated(own)
+        for i, block in enumerate(own):
+            where = f"Chunk {i} of {name} (rows {edges[i]} to {edges[i + 1] - 1})"
+            if block.n_columns != own[0].n_columns:
+                raise ValueError(
+                    f"{where} has {block.n_columns} columns, but chunk 0 has "
+                    f"{own[0].n_columns}."
+                )
+            kind = block.dtype.kind
+            if kind not in "biuf":
+                raise ValueError(
+                    f"{where} has dtype {block.dtype}, but it must hold real numbers."
+                )
+            if name == "X" and not np.can_cast(block.dtype, dtype, "safe"):
+                raise ValueError(
+                    f"{where} has dtype {block.dtype}, which does not fit into the "
+                    f"{dtype} that X is of."
+                )
+    lengths = {name: sum(block.n_rows for block in own) for name, own in facts.items()}
+    for name, length in lengths.items():
+        if length != lengths["X"]:
+            raise ValueError(
+                f"{name} has {length} rows, but X has {lengths['X']} rows."
+            )
+    if not lengths["X"]:
+        raise ValueError("X has 0 rows, but a minimum of 1 is required.")
+
+
+def _check_entries(
+    facts: Facts, columns: list[Any], activation: Activation | None
+) -> None:
+    """Raise ValueError for the first entry that is not allowed."""
+    for name, own in facts.items():
+        edges = cumulated(own)
+        for start, block in zip(edges, own, strict=False):
+            if block.bad is None:
+                continue
+            row, column, value = int(start) + block.bad[0], *block.bad[1:]
+            if name == "y" and activation is not None and np.isfinite(value):
+                where = (row,) if block.n_dimensions == 1 else (row, column)
+                raise outside_range(activation, where, value)
+            place = f"in row {row}"
+            if block.n_dimensions > 1:
+                named = repr(columns[column]) if name == "X" and columns else column
+                place += f", column {named}"
+            raise ValueError(
+                f"{name} is {value} {place}, but it must be {_must_be(name)}."
+            )
+
+
+def _must_be(name: str) -> str:
+    return "finite and not negative" if name == "sample_weight" else "finite"
