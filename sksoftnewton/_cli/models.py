@@ -52,18 +52,19 @@ def title(model: Any) -> str:
     return type(model).__name__
 
 
-def for_frames(model: Any, typing: dict[str, Any]) -> Pipeline:
+def for_frames(model: Any, typing: dict[str, Any], by_chunks: bool = False) -> Pipeline:
     """A model that takes the frame that pandas reads from the file.
 
-    Ours takes missing values and categories as they are; others need numbers.
+    Ours takes missing values and categories as they are, unless it is fitted to chunks
+    of Dask; others need numbers.
     """
     columns = FunctionTransformer(typed, kw_args=typing)
-    if isinstance(model, TwoLayerSoftmaxRegressor):
+    if isinstance(model, TwoLayerSoftmaxRegressor) and not by_chunks:
         return make_pipeline(columns, model)
-    return make_pipeline(columns, encoding_for_others(typing["kinds"]), model)
+    return make_pipeline(columns, encoding(typing["kinds"]), model)
 
 
-def encoding_for_others(kinds: dict[str, str]) -> Any:
+def encoding(kinds: dict[str, str]) -> Any:
     """Medians and a column of flags for missing values, categories one-hot."""
 
     def named(wanted: Iterable[str]) -> list[str]:
