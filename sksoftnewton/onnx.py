@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.maps import Number
 
 __all__ = ["register_converter"]
 
@@ -172,11 +173,16 @@ def _columns(given: Any, basis: Basis, version: dict[str, int]) -> Any:
     """φ(x): each column is a feature, moved, divided and clipped."""
     from skl2onnx.algebra import onnx_ops as ops
 
+    if any(fills.indicator for fills in basis.maps if isinstance(fills, Number)):
+        raise ValueError(
+            "The model was fitted to missing values, which are not converted to ONNX. "
+            "Impute them in a step in front."
+        )
     if basis.is_linear:
         return given
     shift, width = np.zeros(basis.n_columns), np.ones(basis.n_columns)
     lower, upper = np.full((2, basis.n_columns), [[-np.inf], [np.inf]])
-    for column, edges in zip(basis.features_themselves, basis.knots_, strict=True):
+    for column, edges in zip(basis.starts, basis.knots_, strict=True):
         ramps = slice(column + 1, column + len(edges))
         shift[ramps], width[ramps] = edges[:-1], np.diff(edges)
         lower[ramps], upper[ramps] = 0, 1

@@ -156,7 +156,8 @@ def sample(n: int, wanted: int | None) -> NDArray[np.intp]:
 
 def fit_and_save(path: str, data: table.Table, collection: Any, target: str) -> None:
     """Fit the pipeline on all rows, which are those of a collection if there is one."""
-    pipeline = for_frames(models()[OURS], data.typing)
+    by_chunks = collection is not None
+    pipeline = for_frames(models()[OURS], data.typing, by_chunks)
     began = time.perf_counter()
     if collection is not None:
         large.fit_on_all(pipeline, data, collection, target)

@@ -52,9 +52,15 @@ def title(model: Any) -> str:
     return type(model).__name__
 
 
-def for_frames(model: Any, typing: dict[str, Any]) -> Pipeline:
-    """A model that takes the frame that pandas reads from the file."""
+def for_frames(model: Any, typing: dict[str, Any], by_chunks: bool = False) -> Pipeline:
+    """A model that takes the frame that pandas reads from the file.
+
+    Ours takes missing values and categories as they are, unless it is fitted to chunks
+    of Dask; others need numbers.
+    """
     columns = FunctionTransformer(typed, kw_args=typing)
+    if isinstance(model, TwoLayerSoftmaxRegressor) and not by_chunks:
+        return make_pipeline(columns, model)
     return make_pipeline(columns, encoding(typing["kinds"]), model)
 
 

@@ -105,6 +105,11 @@ def as_array(collection: Any, name: str) -> Any:
 
 def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
     """Names, number and dtypes of the columns, as far as they are known."""
+    if not reset and estimator._table.has_categories:
+        raise ValueError(
+            "The model has categories, which Dask collections are not searched for: "
+            "predict partitions one by one, such as by X.map_partitions."
+        )
     frame = getattr(X, "_meta", None) if hasattr(X, "columns") else None
     if frame is None:
         _check_feature_names(estimator, X, reset=reset)

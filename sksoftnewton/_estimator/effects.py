@@ -31,7 +31,7 @@ class Block:
     Attributes
     ----------
     rows : slice
-    x : ndarray of shape (n_used, n), the features in use, in the user's units
+    x : ndarray of shape (n_plain, n), the columns that are no ramps
     parts : ndarray of shape (n_hidden, n_used, n)
         The part of each logit that each feature adds to its mean.
     logits : ndarray of shape (n_hidden, n)
@@ -59,9 +59,14 @@ class Columns:
     moments: Standardisation
 
     @property
-    def features(self) -> Standardisation:
+    def _features(self) -> Standardisation:
         """Moments of the features themselves."""
-        return self.moments.take(self.basis.features_themselves)
+        return self.moments.take(self.basis.starts)
+
+    def plain(self, X: Any) -> Array:
+        """The columns of rows of all features that are no ramps, (n_plain, n)."""
+        columns: Array = self.basis.without_ramps().transform(self.dense(X)).T
+        return columns
 
     def dense(self, X: Any) -> Array:
         """The features of dense or CSR rows of all, within reach, (n, n_used)."""
@@ -69,18 +74,18 @@ class Columns:
         X = X.toarray() if sp.issparse(X) else X
         everything = np.arange(len(self.used))
         with np.errstate(over="ignore"):  # no limit is as good as one of infinity
-            x: Array = self.features.within_reach(X.astype(np.float64), everything)
+            x: Array = self._features.within_reach(X.astype(np.float64), everything)
         return x
 
     def standardised(self, X: Any) -> Array:
-        """The same, standardised, (n_used, n)."""
-        features = self.features
-        x: Array = (self.dense(X) - features.mean) / features.scale
+        """The same, standardised."""
+        moments = self.moments.take(self.basis.plain_columns)
+        x: Array = (self.plain(X).T - moments.mean) / moments.scale
         return x.T
 
-    def centred(self, x: Array) -> Array:
-        """Columns of dense features (n, n_used) less their means, (n_columns, n)."""
-        columns: Array = self.basis.transform(x).T - self.moments.mean[:, None]
+    def mapped(self, X: Any) -> Array:
+        """The columns of dense or CSR rows of all features, (n_columns, n)."""
+        columns: Array = self.basis.transform(self.dense(X)).T
         return columns
 
 
@@ -124,11 +129,13 @@ class CentredNetwork:
         step = max(1, BLOCK_ELEMENTS // (n_hidden * max(n_columns, 1)))
         for start in range(0, X.shape[0], step):
             rows = slice(start, start + step)
-            x = self.columns.dense(X[rows])
-            parts = self.hidden_coef[:, :, None] * self.columns.centred(x)
+            columns = self.columns.mapped(X[rows])
+            centred = columns - self.columns.moments.mean[:, None]
+            parts = self.hidden_coef[:, :, None] * centred
             if not basis.is_linear:
-                parts = np.add.reduceat(parts, basis.features_themselves, axis=1)
-            yield Block(rows, x.T, parts, self.base[:, None] + parts.sum(axis=1))
+                parts = np.add.reduceat(parts, basis.starts, axis=1)
+            plain = columns[basis.plain_columns]
+            yield Block(rows, plain, parts, self.base[:, None] + parts.sum(axis=1))
 
     def memberships(self, block: Block) -> Array:
         """Shape (n_hidden, n)."""

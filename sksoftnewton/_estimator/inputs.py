@@ -12,8 +12,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from sksoftnewton._estimator.array_api import to_numpy
+from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
+HINT = (
+    " Text in columns of a frame is taken as categories with "
+    'categorical_features="from_dtype"; dates can be given as differences.'
+)
 
 
 def numeric_input(given: Any, name: str) -> Any:
@@ -41,11 +46,43 @@ def numeric_input(given: Any, name: str) -> Any:
         found = _no_numbers(values)
         if found is not None:
             what, example = found
+            hint = HINT if name == "X" else ""
             raise ValueError(
-                f"{name} holds {what}{label}{example}, but only numbers are accepted. "
-                "Encode it as numbers (text by OneHotEncoder, dates by differences)."
+                f"{name} holds {what}{label}{example}, but only numbers are accepted."
+                + hint
             )
     return given
+
+
+def check_infinity(X: Any, names: Any = None) -> None:
+    """Raise ValueError for infinite numbers, and for NaN that CSR data store.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n, n_features), floats with NaN for missing numbers
+    names : sequence of str, default=None
+        Names of the columns.
+    """
+    if sp.issparse(X):
+        if np.isfinite(X.data).all():
+            return
+        stored = X.tocoo()
+        wrong = np.flatnonzero(~np.isfinite(stored.data))
+        i, j, value = (part[wrong[0]] for part in (*stored.coords, stored.data))
+    else:
+        infinite = np.isinf(np.stack(extremes(X))).any(axis=0)
+        if not infinite.any():
+            return
+        j = int(np.argmax(infinite))
+        i = int(np.argmax(np.isinf(X[:, j])))
+        value = X[i, j]
+    what = (
+        "NaN, which sparse data cannot have"
+        if np.isnan(value)
+        else f"infinity or a value too large for {X.dtype}"
+    )
+    column = j if names is None else repr(names[j])
+    raise ValueError(f"Input X contains {what}: row {i}, column {column}.")
 
 
 def _columns_to_check(given: Any) -> Iterator[tuple[str, Any]]:

@@ -34,6 +34,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "basis": [StrOptions({"linear", "ramps", "auto"})],
     "target_transform": [StrOptions({"identity", "log", "auto"})],
     "noise": [StrOptions({"constant", "auto"})],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "output_weights": ["array-like", None],
     "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
     "sketch_size": [

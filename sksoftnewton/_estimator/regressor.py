@@ -19,9 +19,15 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state, column_or_1d, get_tags
+from sklearn.utils import (
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    get_tags,
+)
 from sklearn.utils.validation import (
     _check_sample_weight,
+    _check_y,
     check_is_fitted,
     validate_data,
 )
@@ -31,7 +37,7 @@ from sksoftnewton._estimator import lazy
 from sksoftnewton._estimator.array_api import Place, place_of_fit, to_numpy
 from sksoftnewton._estimator.callbacks import Tasks
 from sksoftnewton._estimator.explanation import check_output, explanation, pandas
-from sksoftnewton._estimator.inputs import numeric_input
+from sksoftnewton._estimator.inputs import check_infinity, numeric_input
 from sksoftnewton._estimator.messages import warn_of, warnings_of
 from sksoftnewton._estimator.parameters import (
     CONSTRAINTS,
@@ -60,6 +66,7 @@ from sksoftnewton._estimator.seen import Seen, seen_results
 from sksoftnewton._estimator.storage import with_format, without_format
 from sksoftnewton._estimator.stream import Memory
 from sksoftnewton._estimator.summary import Summary, summary
+from sksoftnewton._estimator.table import Table, flagged, learned
 from sksoftnewton._inference.candidates import outcome
 from sksoftnewton._inference.monitor import Monitor
 from sksoftnewton._inference.posterior import Posterior
@@ -68,7 +75,6 @@ from sksoftnewton._inference.widths import FIRST_ALPHA
 from sksoftnewton._matrices import canonical
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._rows.data import ArrayData, Data
-from sksoftnewton._rows.facts import check_finite as check_entries
 from sksoftnewton._rows.threads import single_threaded_blas
 
 Array = NDArray[np.float64]
@@ -124,6 +130,17 @@ class TwoLayerSoftmaxRegressor(
         "auto": each hidden unit has a noise variance of its own where the likelihood
         of residuals of rows left out asks for it. It changes standard deviations and
         intervals, not predictions.
+    categorical_features : "from_dtype", None, or array-like of str, int or bool, \
+            default="from_dtype"
+        Which columns are categories. "from_dtype": in a frame those of text, of truth
+        values and of pandas' and polars' categorical types; none of an array. None: no
+        column. Else their names, their indices or a mask. A category enters as one
+        column for each level. Levels of weight 4 or less are merged with one another,
+        and levels that `fit` has not seen are taken for these; without such levels,
+        for the average of all. Categories of more than 60 levels enter as one number,
+        the mean of the target over the rows of a level, less what is linear in the
+        other columns, shrunk towards that of all rows; in the training rows themselves
+        it is that of other rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"
@@ -285,6 +302,7 @@ class TwoLayerSoftmaxRegressor(
     alpha_: Array
     _intercept_rest: Any = 0.0  # what hidden_intercept_ in float32 leaves out
     _seen: Seen | None = None  # of the training rows
+    _table = Table()  # of the training data
     _memory: Memory | None = None  # of the rows that partial_fit was given
 
     def __init__(
@@ -297,6 +315,7 @@ class TwoLayerSoftmaxRegressor(
         basis: str = "auto",
         target_transform: str = "auto",
         noise: str = "auto",
+        categorical_features: Any = "from_dtype",
         output_weights: Any = None,
         sketch: str = "auto",
         sketch_size: int | float | str = "auto",
@@ -315,6 +334,7 @@ class TwoLayerSoftmaxRegressor(
         self.basis = basis
         self.target_transform = target_transform
         self.noise = noise
+        self.categorical_features = categorical_features
         self.output_weights = output_weights
         self.sketch = sketch
         self.sketch_size = sketch_size
@@ -335,6 +355,7 @@ class TwoLayerSoftmaxRegressor(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.array_api_support = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         positive = self.output_activation in ("softplus", "exp", "relu")
@@ -356,9 +377,11 @@ class TwoLayerSoftmaxRegressor(
 
         Parameters
         ----------
-        X : array-like or CSR of shape (n_samples, n_features)
+        X : array-like, CSR or frame of shape (n_samples, n_features)
             Sparse data are never made dense, and memory maps never copied, as a whole.
-            Or a Dask array or data frame: its chunks stay on their workers.
+            Missing numbers of dense data (NaN, None, NA, null) enter as the mean, with
+            a column that says so. Or a Dask array or data frame of finite numbers: its
+            chunks stay on their workers.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in the closed range of the output activation. With a Dask X they
             may be Dask's, too, in other chunks; so may the weights.
@@ -373,7 +396,7 @@ class TwoLayerSoftmaxRegressor(
         Raises
         ------
         ValueError
-            For input that is no table of finite numbers, targets out of range, and
+            For infinite numbers, missing targets or weights, targets out of range, and
             parameters that do not fit together; it names the column or the parameter.
         """
         checked = copy(self)  # an interrupted fit leaves self as it was
@@ -393,7 +416,7 @@ class TwoLayerSoftmaxRegressor(
                 output_weights=output_weights,
                 n_threads=effective_n_jobs(self.n_jobs),
                 dense_blocks=self.basis == "ramps"
-                or (previous is not None and not previous.basis.is_linear),
+                or (previous is not None and previous.basis.has_ramps),
             )
             if settings.alpha is not None:
                 inside = problem.units.alpha_inside(settings.alpha)
@@ -466,6 +489,11 @@ class TwoLayerSoftmaxRegressor(
         lazy.check_local(X)
         checked = copy(self)
         data = checked._validated_for_fit(X, y, sample_weight, not begun).local
+        if checked._table.has_categories:
+            raise ValueError(
+                "partial_fit takes no categories: the levels of later rows are not "
+                "known. Encode them, or call fit with all rows."
+            )
         memory = self._memory or Memory.empty(data.X, data.Y)
         seed = int(generator(self.random_state).integers(2**31))
         memory = memory.with_rows(data.X, data.Y, data.weight, seed)
@@ -873,12 +901,14 @@ class TwoLayerSoftmaxRegressor(
 
     def _validated(self, X: Any) -> Any:
         lazy.check_local(X)
+        if self._table.has_categories:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._table.array(X)
         with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
             checked = validate_data(
                 self, numeric_input(X, "X"), reset=False, **_checks_of(X)
             )
-        if _is_map(X):
-            check_entries(checked)
+        check_infinity(checked, getattr(self, "feature_names_in_", None))
         return checked
 
     def _layers(self) -> tuple[Array, Array, Array]:
@@ -904,23 +934,31 @@ class TwoLayerSoftmaxRegressor(
         """What was passed, checked; sets what it determines."""
         activation = get_activation(self.output_activation)
         if lazy.is_lazy(X, y, sample_weight):
+            self._table = Table()
             checked: Data = lazy.collections().data_for_fit(
                 self, X, y, sample_weight, activation
             )
             return checked
-        by_blocks = _is_map(X)
-        with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
-            X, y = validate_data(
-                self,
-                numeric_input(X, "X"),
-                numeric_input(y, "y"),
-                reset=reset,
-                multi_output=True,
-                y_numeric=True,
-                **_checks_of(X),
+        flags = flagged(X, self.categorical_features)
+        if flags is None:
+            self._table = Table()
+            with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN
+                X, y = validate_data(
+                    self,
+                    numeric_input(X, "X"),
+                    numeric_input(y, "y"),
+                    reset=reset,
+                    multi_output=True,
+                    y_numeric=True,
+                    **_checks_of(X),
+                )
+            check_infinity(X, getattr(self, "feature_names_in_", None))
+        else:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            y = _check_y(
+                numeric_input(y, "y"), multi_output=True, y_numeric=True, estimator=self
             )
-        if by_blocks:
-            check_entries(X)
+            check_consistent_length(X, y)
         weight = _check_sample_weight(
             numeric_input(sample_weight, "sample_weight"),
             X,
@@ -934,7 +972,18 @@ class TwoLayerSoftmaxRegressor(
         Y = np.asarray(y, dtype=np.float64)
         check_targets(Y, activation, self.target_transform)
         self._one_output = Y.ndim == 1
-        return ArrayData(canonical(X), Y.reshape(len(Y), -1), weight)
+        Y = Y.reshape(len(Y), -1)
+        if flags is not None:
+            X = self._rows_of_table(X, flags, Y, weight)
+        return ArrayData(canonical(X), Y, weight, labels=self._table.labels)
+
+    def _rows_of_table(self, X: Any, flags: Any, Y: Array, weight: Array) -> Array:
+        """Rows of a table with categories; sets the table, or keeps that of before."""
+        if self.warm_start and self._table.has_categories:
+            rows: Array = self._table.array(X)
+            return rows
+        self._table, rows = learned(X, flags, Y, weight, self.random_state)
+        return rows
 
     def _tasks(
         self,
@@ -963,7 +1012,7 @@ class TwoLayerSoftmaxRegressor(
         if not (self.warm_start and hasattr(self, "hidden_coef_")):
             return None
         width = self.n_hidden_ if is_auto(self.n_hidden) else self.n_hidden
-        basis = "linear" if self.basis_.is_linear else "ramps"
+        basis = "ramps" if self.basis_.has_ramps else "linear"
         for name, before, now in (
             ("n_hidden", self.n_hidden_, width),
             ("basis", basis, basis if is_auto(self.basis) else self.basis),
@@ -974,7 +1023,7 @@ class TwoLayerSoftmaxRegressor(
                 if is_auto(self.target_transform)
                 else self.target_transform,
             ),
-            ("the number of features", len(self.basis_.knots_), data.n_features),
+            ("the number of features", self.n_features_in_, data.n_features),
             ("the number of outputs", self.output_coef_.shape[0], data.n_outputs),
         ):
             if before != now:
@@ -1013,10 +1062,14 @@ def _checks_of(X: Any) -> dict[str, Any]:
     """What scikit-learn checks of X; it would copy memory maps."""
     if _is_map(X):
         return {"dtype": None, "ensure_all_finite": False}
-    return {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+    return {
+        "dtype": [np.float64, np.float32],
+        "accept_sparse": "csr",
+        "ensure_all_finite": False,
+    }
 
 
 def _of_the_data(checked: Any) -> dict[str, Any]:
     """The attributes that the data determine, without a fit."""
-    names = ("n_features_in_", "feature_names_in_", "_one_output")
+    names = ("n_features_in_", "feature_names_in_", "_one_output", "_table")
     return {name: vars(checked)[name] for name in names if name in vars(checked)}

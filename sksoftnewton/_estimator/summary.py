@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._estimator.effects import Columns
 from sksoftnewton._estimator.explanation import feature_names, unit_values
-from sksoftnewton._estimator.hidden_units import HiddenUnits
 from sksoftnewton._estimator.seen import Seen
 from sksoftnewton._inference.candidates import DECISIVE
 
@@ -60,7 +59,7 @@ def summary(model: Any, seen: Seen) -> Summary:
         "warnings": "; ".join(seen.messages) or "none",
     }
     lines = [f"{name:<9} {fact}" for name, fact in facts.items()]
-    units = _units(model, seen.units, names)
+    units = _units(model, seen, names)
     rule = "-" * min(MOST_DASHES, max(map(len, (title, *units, *lines))))
     return Summary("\n".join([title, rule, *units, rule, *lines]))
 
@@ -80,16 +79,19 @@ def _numbers(values: Array) -> str:
     return ", ".join(f"{value:.4g}" for value in np.ravel(values))
 
 
-def _units(model: Any, units: HiddenUnits, names: NDArray[np.object_]) -> list[str]:
+def _units(model: Any, seen: Seen, names: NDArray[np.object_]) -> list[str]:
     """One line a unit, those of most rows first."""
-    values = unit_values(model)
+    values, units = unit_values(model), seen.units
+    columns = model.basis_.without_ramps()
+    described = columns.get_feature_names_out(names)
     rows = [("unit", "share", "value", "leading features (mean in the unit)")]
     order = np.argsort(-units.share, kind="stable")
     for j in order[:MOST_UNITS]:
-        leading = zip(units.leading[j], units.sign[j], units.mean[j], strict=True)
+        told = columns.starts[units.leading[j]] + units.level[j]
+        leading = zip(described[told], units.sign[j], units.mean[j], strict=True)
         text = ", ".join(
-            f"{'+' if sign > 0 else '-'}{names[feature]} ({mean:.4g})"
-            for feature, sign, mean in leading
+            f"{'+' if sign > 0 else '-'}{name} ({mean:.4g})"
+            for name, sign, mean in leading
             if sign
         )
         rows.append((str(j), f"{units.share[j]:.1%}", _numbers(values[:, j]), text))
@@ -117,9 +119,11 @@ def _features(model: Any, seen: Seen, names: NDArray[np.object_]) -> str:
 
 
 def _basis(seen: Seen) -> str:
-    if seen.columns.basis.is_linear:
+    basis = seen.columns.basis
+    if basis.is_linear:
         return "linear"
-    return f"ramps, {_count(seen.columns.basis.n_columns, 'column')}"
+    kind = "ramps" if basis.has_ramps else "linear"
+    return f"{kind}, {_count(basis.n_columns, 'column')}"
 
 
 def _target(model: Any) -> str:

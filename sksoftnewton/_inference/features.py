@@ -7,13 +7,14 @@ for the many that do not. What is left out has weight zero.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._inference.run import Run
 from sksoftnewton._inference.widths import WidthSearch
+from sksoftnewton._rows.interface import RANK_TOLERANCE
 from sksoftnewton._rows.standardisation import Index
 
 Array = NDArray[np.float64]
@@ -72,7 +73,9 @@ class FeatureSelection:
             run = self.widths.best_start(run.problem, k)
         while run.problem.n_features > 1:
             A1 = run.problem.hidden_layer(run.network, run.theta)
-            order = np.argsort(np.sum(A1[:, :-1] ** 2, axis=0), kind="stable")
+            squares = np.sum(A1[:, :-1] ** 2, axis=0)
+            of_features = np.bincount(run.problem.feature_of, squares)
+            order = np.argsort(of_features, kind="stable")
             problem = run.problem.with_features(np.sort(order[len(order) // 2 :]))
             run = self.widths.best_start(problem, k)
             best = self._better(run, best)
@@ -115,32 +118,101 @@ def support_of(run: Run) -> Array:
     The ratio of prior to posterior density at zero (Savage and Dickey), with the
     Laplace approximation for the posterior, shape (n_features,).
     """
-    assert run.posterior is not None
-    problem, network, posterior = run.problem, run.network, run.posterior
-    scale = network.rows.total_weight * posterior.beta  # of F in the log posterior
-    k = network.n_hidden
-    weights = problem.hidden_layer(network, run.theta)[:, :-1].T
-    factor = posterior.covariance_factor[:, : network.size1]
-    factor = factor.reshape(len(factor), k, -1)[:, :, :-1]
-    inside = np.ones(problem.n_features)
-    if problem.row_space or problem.whitening:
-        coordinates = problem.coordinates_of_features()
-        factor = factor @ coordinates
-        inside = np.sum(coordinates**2, axis=0)
-    free = (
-        np.where(inside > 0, inside, 1.0) if problem.whitening else np.ones_like(inside)
-    )
-    prior = free / network.alpha[0]
-    factor = factor.transpose(2, 0, 1)
-    spread = factor.transpose(0, 2, 1) @ factor  # (n_features, k, k)
-    if posterior.dual:
-        covariance = prior[:, None, None] * np.eye(k) - spread
-    else:
-        outside = np.maximum(prior - inside / network.alpha[0], 0.0)
-        covariance = spread + outside[:, None, None] * np.eye(k)
-    values, vectors = np.linalg.eigh(covariance)
-    share = np.maximum(values / prior[:, None], np.finfo(np.float64).eps)
-    along = np.einsum("dj,djl->dl", weights, vectors)
-    far = scale * along**2 / (share * prior[:, None])
-    support: Array = 0.5 * np.sum(far + np.log(share), axis=1)
-    return support
+    columns = _Columns.of(run)
+    if run.problem.n_columns == run.problem.n_features:
+        return columns.support
+    feature_of, features = run.problem.feature_of, range(run.problem.n_features)
+    groups = [np.flatnonzero(feature_of == d) for d in features]
+    return np.array([columns.support_of_group(group) for group in groups])
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The weights of the columns in use, and what their posterior is made of.
+
+    Attributes
+    ----------
+    weights : ndarray of shape (n_columns, n_hidden)
+    factor : ndarray of shape (r, n_hidden, n_columns), of the posterior covariance
+    coordinates : ndarray of shape (n_coordinates, n_columns) or None, the identity
+    precision : float, of the prior
+    scale : float, of F in the log posterior
+    dual, whitened : bool
+        Whether the covariance is the prior's less that of the factor, and whether the
+        prior is one of the coordinates.
+    """
+
+    weights: Array
+    factor: Array
+    coordinates: Array | None
+    precision: float
+    scale: float
+    dual: bool
+    whitened: bool
+
+    @classmethod
+    def of(cls, run: Run) -> _Columns:
+        assert run.posterior is not None
+        problem, network, posterior = run.problem, run.network, run.posterior
+        factor = posterior.covariance_factor[:, : network.size1]
+        factor = factor.reshape(len(factor), network.n_hidden, -1)[:, :, :-1]
+        coordinates = None
+        if problem.row_space or problem.whitening:
+            coordinates = problem.coordinates_of_features()
+            factor = factor @ coordinates
+        return cls(
+            weights=problem.hidden_layer(network, run.theta)[:, :-1].T,
+            factor=factor,
+            coordinates=coordinates,
+            precision=network.alpha[0],
+            scale=network.rows.total_weight * posterior.beta,
+            dual=posterior.dual,
+            whitened=problem.whitening is not None,
+        )
+
+    @property
+    def support(self) -> Array:
+        """The log Bayes factor for each column, (n_columns,)."""
+        k = self.weights.shape[1]
+        inside = np.ones(len(self.weights))
+        if self.coordinates is not None:
+            inside = np.sum(self.coordinates**2, axis=0)
+        free = np.ones_like(inside)
+        if self.whitened:
+            free = np.where(inside > 0, inside, 1.0)
+        prior = free / self.precision
+        factor = self.factor.transpose(2, 0, 1)
+        spread = factor.transpose(0, 2, 1) @ factor  # (n_columns, k, k)
+        if self.dual:
+            covariance = prior[:, None, None] * np.eye(k) - spread
+        else:
+            outside = np.maximum(prior - inside / self.precision, 0.0)
+            covariance = spread + outside[:, None, None] * np.eye(k)
+        values, vectors = np.linalg.eigh(covariance)
+        share = np.maximum(values / prior[:, None], np.finfo(np.float64).eps)
+        along = np.einsum("dj,djl->dl", self.weights, vectors)
+        far = self.scale * along**2 / (share * prior[:, None])
+        support: Array = 0.5 * np.sum(far + np.log(share), axis=1)
+        return support
+
+    def support_of_group(self, group: Index) -> float:
+        """The log Bayes factor for some columns together, on the range of the prior."""
+        k, n_columns = self.weights.shape[1], len(group)
+        inside = np.eye(n_columns)
+        if self.coordinates is not None:
+            inside = self.coordinates[:, group].T @ self.coordinates[:, group]
+        prior = inside if self.whitened else np.eye(n_columns)
+        factor = self.factor[:, :, group].reshape(len(self.factor), -1)
+        covariance = factor.T @ factor
+        if self.dual:
+            covariance = np.kron(np.eye(k), prior) / self.precision - covariance
+        else:
+            covariance += np.kron(np.eye(k), prior - inside) / self.precision
+        values, vectors = np.linalg.eigh(prior)
+        kept = values > RANK_TOLERANCE * max(float(values[-1]), RANK_TOLERANCE)
+        root = vectors[:, kept] * np.sqrt(self.precision / values[kept])
+        whitening = np.kron(np.eye(k), root)
+        share, vectors = np.linalg.eigh(whitening.T @ covariance @ whitening)
+        share = np.maximum(share, np.finfo(np.float64).eps)
+        along = vectors.T @ (whitening.T @ self.weights[group].T.ravel())
+        return float(0.5 * np.sum(self.scale * along**2 / share + np.log(share)))

@@ -18,6 +18,7 @@ from sksoftnewton._activations import get_activation, softmax
 from sksoftnewton._inference.evidence import Laplace, cholesky
 from sksoftnewton._inference.noise import from_normal
 from sksoftnewton._network.coordinates import Coordinates
+from sksoftnewton._rows.basis import has_missing
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.rows import Rows
 
@@ -166,14 +167,14 @@ class Posterior:
     def _rows(self, X: Any) -> Rows:
         n, m = X.shape[0], len(self.A2)
         to = self.coordinates
-        itself = to.features.take(to.basis.features_themselves)
+        itself = to.features.take(to.basis.starts)
         return Rows(
             itself.within_reach(X, to.used),
             np.zeros((n, m)),
             np.ones(n),
             to.features,
             columns=to.used,
-            basis=None if to.basis.is_linear else to.basis,
+            basis=None if to.basis.is_linear and not has_missing(X) else to.basis,
         )
 
     def _blocks(self, rows: Rows) -> Iterator[slice]:

@@ -92,7 +92,7 @@ class Search:
         used = layers.features_in_use
         if self.settings.alpha is None and 0 < len(used) < problem.n_features:
             problem = problem.with_features(used)
-        if not layers.basis.is_linear:
+        if not (layers.basis.is_linear and problem.basis.is_linear):
             problem = problem.with_basis(layers.basis)
         network = problem.network(len(layers.hidden_coef), self.settings.alpha or alpha)
         start = Run(problem, network, problem.start_from(network, layers))

@@ -102,16 +102,21 @@ class Problem:
         self.penalty = penalty
         self.n_features_in = data.n_features
         self.used: Index = np.arange(data.n_features)
-        self.basis = Basis.linear(data.n_features)
         self._rounds = data.rounds
         data = data.counted()
+        self.basis = data.basis
         Y, weight = data.Y, data.weight
-        wide = _has_row_space(data.n_features, len(weight))
+        wide = _has_row_space(self.basis.n_columns, len(weight))
         if wide:
             data = data.local
         self.features = data.standardisation
+        if not data.sparse:
+            self.basis = self.basis.with_fills(self.features.mean)
         moments = Standardisation.of(Y, weight)
-        check_magnitudes("X", data.extremes, self.features.scale, data.dtype)
+        lowest, highest = data.extremes
+        first = self.basis.starts
+        limits, spread = (lowest[first], highest[first]), self.features.scale[first]
+        check_magnitudes("X", limits, spread, data.dtype)
         check_magnitudes("y", extremes(Y), moments.scale, data.dtype)
         self.units = Units.of(activation, Y, weight, moments)
         self._Y = Y
@@ -132,7 +137,8 @@ class Problem:
         dtype = np.float32 if single else data.dtype
         if self.units.steep or not fits_float32(data, targets, self.features):
             dtype = np.dtype(np.float64)
-        basis = self.basis if dense_blocks else None
+        plain = self.basis.is_linear and not dense_blocks
+        basis = None if plain else self.basis
         rows = data.rows(self.features, self.units.targets, basis, dtype, n_threads)
         self._use(rows, wide)
 
@@ -196,11 +202,16 @@ class Problem:
         """The columns of the basis that belong to features in use."""
         return self.basis.columns_of(self.used)
 
+    @property
+    def feature_of(self) -> Index:
+        """The feature of each column, both counted among those in use."""
+        return self._basis_in_use.feature_of
+
     def with_features(self, kept: Index) -> Problem:
         """The same problem with some of its features, counted among those in use."""
         part = copy.copy(self)
         part.used = self.used[kept]
-        part.basis = self._basis_in_use.take(kept).spread(part.used, self.n_features_in)
+        part.basis = self._basis_in_use.take(kept).spread(part.used, self.basis)
         part.features = self.features.take(self._basis_in_use.columns_of(kept))
         rows = self._plain_rows.with_columns(kept)
         wide = self.row_space is not None and part.n_columns > rows.n_rows
@@ -213,14 +224,13 @@ class Problem:
         The knots are quantiles of the features on the rows of this problem, or on some
         of them where they are on workers.
         """
-        return self.with_basis(
-            self.ramps(n_inner).spread(self.used, self.n_features_in)
-        )
+        return self.with_basis(self.ramps(n_inner).spread(self.used, self.basis))
 
     def ramps(self, n_inner: int) -> Basis:
         """The basis of the features in use that `with_ramps` has."""
         rows = self._plain_rows.some(KNOT_ROWS)
-        return ramps(rows.raw(slice(0, rows.n_rows)), rows.weight, n_inner)
+        X = rows.raw(slice(0, rows.n_rows))
+        return ramps(X, rows.weight, n_inner, self._basis_in_use)
 
     def with_basis(self, basis: Basis) -> Problem:
         """The same problem on another basis of all features."""
@@ -234,7 +244,7 @@ class Problem:
     def like(self, other: Problem) -> Problem:
         """The same problem with the features and the basis of another one."""
         part = self.with_features(np.flatnonzero(np.isin(self.used, other.used)))
-        return part if other.basis.is_linear else part.with_basis(other.basis)
+        return part.with_basis(other.basis) if other.basis.has_ramps else part
 
     @property
     def _basis_in_use(self) -> Basis:
@@ -350,8 +360,8 @@ class Problem:
         coef = A1[:, :-1] / features.scale
         finer = coef @ before.embedding(basis)
         old_mean, new_mean = features.mean.copy(), self.features.mean.copy()
-        # What the features themselves add has the same mean before and after.
-        old_mean[before.features_themselves] = new_mean[basis.features_themselves] = 0
+        # What the plain columns add has the same mean before and after.
+        old_mean[before.plain_columns] = new_mean[basis.plain_columns] = 0
         intercept = A1[:, -1] + finer @ new_mean - coef @ old_mean
         return np.hstack([finer * self.features.scale, intercept[:, None]])
 

@@ -104,6 +104,10 @@ class DaskData:
         )
 
     @property
+    def basis(self) -> Basis:
+        return Basis.linear(self.n_features)
+
+    @property
     def _start(self) -> Array:
         """The row that weighs most; 0 for CSR chunks."""
         heaviest = int(np.argmax(self.weight))
@@ -279,7 +283,7 @@ class DaskRows(WeightedRows):
 
     def with_basis(self, basis: Basis) -> DaskRows:
         start = np.zeros(basis.n_columns)
-        start[basis.features_themselves] = self._means_of_features
+        start[basis.starts] = self._means_of_features
         mapped = Standardisation.by_sums(
             partial(self.chunks.total, Rows.mapped_sum, basis),
             start,
@@ -294,7 +298,7 @@ class DaskRows(WeightedRows):
 
     @property
     def _means_of_features(self) -> Array:
-        columns = slice(None) if self.basis is None else self.basis.features_themselves
+        columns = slice(None) if self.basis is None else self.basis.starts
         mean: Array = self.standardisation.mean[columns]
         return mean
 

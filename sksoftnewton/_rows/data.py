@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.basis import Basis, Labels, plain_basis, standardisation_of
 from sksoftnewton._rows.interface import WeightedRows
-from sksoftnewton._rows.rows import Rows
+from sksoftnewton._rows.rows import MappedRows, Rows
 from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import (
     Index,
@@ -60,13 +60,18 @@ class Data(Protocol):
         ...
 
     @property
+    def basis(self) -> Basis:
+        """What the features enter as, without ramps."""
+        ...
+
+    @property
     def extremes(self) -> tuple[Array, Array]:
-        """Least and largest number of every column of X."""
+        """Least and largest number of every column of the basis."""
         ...
 
     @property
     def standardisation(self) -> Standardisation:
-        """That of X."""
+        """That of the columns of the basis."""
         ...
 
     @property
@@ -104,10 +109,20 @@ class ArrayData:
     weight : ndarray of shape (n,), non-negative
     first_row : int
         The number of the first row where these are a chunk of more rows.
+    labels : sequence of tuple of str or None, one a feature, default=None
+        Those of the levels of the features that are codes of levels.
     """
 
-    def __init__(self, X: Any, Y: Array, weight: Array, first_row: int = 0) -> None:
+    def __init__(
+        self,
+        X: Any,
+        Y: Array,
+        weight: Array,
+        first_row: int = 0,
+        labels: Labels | None = None,
+    ) -> None:
         self.X, self.Y, self.weight, self.first_row = X, Y, weight, first_row
+        self.labels = labels
         self.n_features: int = X.shape[1]
         self.n_outputs: int = Y.shape[1]
         self.dtype = float_dtype(X.dtype)
@@ -122,6 +137,7 @@ class ArrayData:
             stack([part.X for part in parts]),
             np.concatenate([part.Y for part in parts]),
             np.concatenate([part.weight for part in parts]),
+            labels=parts[0].labels,
         )
 
     def __sizeof__(self) -> int:
@@ -131,12 +147,25 @@ class ArrayData:
         return int(n_bytes + self.Y.nbytes + self.weight.nbytes)
 
     @cached_property
+    def basis(self) -> Basis:
+        return plain_basis(self.X, self.weight, self.labels)
+
+    @property
+    def _columns(self) -> Any:
+        """The columns of the basis, made where they are read."""
+        if self.basis.is_linear:
+            return self.X
+        return MappedRows(
+            self.X.__getitem__, (len(self.weight), self.dtype), self.basis
+        )
+
+    @cached_property
     def extremes(self) -> tuple[Array, Array]:
-        return extremes(self.X)
+        return extremes(self._columns)
 
     @cached_property
     def standardisation(self) -> Standardisation:
-        return Standardisation.of(self.X, self.weight)
+        return standardisation_of(self._columns, self.weight, self.basis)
 
     def sums(self, term: Term) -> Total:
         """The sum over blocks of what a function makes of X and the weights."""
@@ -154,7 +183,8 @@ class ArrayData:
         if len(rows) == len(self.weight):
             return self
         X = self.X[rows] if self.sparse else SelectedRows(self.X, rows)
-        return ArrayData(X, self.Y[rows], self.weight[rows], self.first_row)
+        Y, weight = self.Y[rows], self.weight[rows]
+        return ArrayData(X, Y, weight, self.first_row, self.labels)
 
     def rows(
         self,

@@ -9,8 +9,6 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-CHECKED_ROWS = 8192  # at a time
-
 
 @dataclass(frozen=True)
 class BlockFacts:
@@ -73,15 +71,3 @@ def _first_bad(
         row = int(np.searchsorted(block.indptr, where[0], side="right")) - 1
         return row, int(block.indices[where[0]]), value
     return where[0], where[1] if len(where) > 1 else 0, value
-
-
-def check_finite(X: Any) -> None:
-    """Read an array block by block; raise ValueError for NaN or infinity."""
-    for start in range(0, X.shape[0], CHECKED_ROWS):
-        bad = facts_of(X[start : start + CHECKED_ROWS], -np.inf, np.inf).bad
-        if bad is not None:
-            row, column, value = bad
-            raise ValueError(
-                f"X is {value} in row {start + row}, column {column}, but it must be "
-                "finite."
-            )

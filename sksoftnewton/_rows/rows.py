@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.basis import Basis, standardisation_of
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
 from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.interface import (
@@ -209,7 +209,8 @@ class Rows(WeightedRows):
         )
 
     def with_basis(self, basis: Basis) -> Rows:
-        mapped = Standardisation.of(MappedRows(self, basis), self.weight)
+        columns = MappedRows(self.raw, (self.n_rows, self.X.dtype), basis)
+        mapped = standardisation_of(columns, self.weight, basis)
         mapped = as_before(mapped, basis, self.standardisation, self.basis)
         return self.on_basis(basis, mapped)
 
@@ -219,7 +220,8 @@ class Rows(WeightedRows):
 
     def mapped_sum(self, basis: Basis, term: Term) -> Total:
         """A sum over rows of the columns of a basis, not standardised."""
-        return column_sums(MappedRows(self, basis), self.weight, term)
+        columns = MappedRows(self.raw, (self.n_rows, self.X.dtype), basis)
+        return column_sums(columns, self.weight, term)
 
     @property
     def _standardisation_of_stored(self) -> Standardisation:
@@ -334,22 +336,36 @@ def as_before(
     before: Standardisation,
     basis_before: Basis | None,
 ) -> Standardisation:
-    """What is a feature before and after keeps its standardisation."""
-    here = slice(None) if basis_before is None else basis_before.features_themselves
-    there = basis.features_themselves
-    mapped.mean[there] = before.mean[here]
-    mapped.scale[there] = before.scale[here]
+    """What is a plain column before and after keeps its standardisation."""
+    old = Basis.linear(len(basis.maps)) if basis_before is None else basis_before
+    here, there = old.plain_columns, basis.plain_columns
+    if np.array_equal(old.feature_of[here], basis.feature_of[there]):
+        mapped.mean[there] = before.mean[here]
+        mapped.scale[there] = before.scale[here]
     return mapped
 
 
 class MappedRows:
-    """The columns of a basis of rows, made where they are read."""
+    """The columns of a basis of rows, made where they are read.
 
-    def __init__(self, rows: Rows, basis: Basis) -> None:
-        self._rows, self._basis = rows, basis
-        self.shape = (rows.n_rows, basis.n_columns)
-        self.dtype = rows.X.dtype
+    Parameters
+    ----------
+    raw : callable
+        Gives the dense rows of a slice.
+    of : int and dtype, the number of rows and what they are stored in
+    basis : Basis
+    """
+
+    def __init__(
+        self,
+        raw: Callable[[slice | Index], Array],
+        of: tuple[int, DTypeLike],
+        basis: Basis,
+    ) -> None:
+        self._raw, self._basis = raw, basis
+        self.shape = of[0], basis.n_columns
+        self.dtype = np.dtype(of[1])
 
     def __getitem__(self, rows: slice | Index) -> Array:
-        columns: Array = self._basis.transform(self._rows.raw(rows))
+        columns: Array = self._basis.transform(self._raw(rows))
         return columns

@@ -107,15 +107,18 @@ class Standardisation:
 
 
 def extremes(X: Any) -> tuple[Array, Array]:
-    """Least and largest number of each column, absent ones of CSR data included."""
+    """Least and largest number of each column, absent ones of CSR data included.
+
+    Missing numbers do not count; both are NaN for a column without any.
+    """
     if sp.issparse(X):
         return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
-    parts = [(X[b].min(axis=0), X[b].max(axis=0)) for b in _blocks(X)]
+    parts = [(np.fmin.reduce(X[b]), np.fmax.reduce(X[b])) for b in _blocks(X)]
     # Memory maps may hold whole numbers and truth values, whose arithmetic is another.
     lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
     return (
-        lowest.min(axis=0).astype(np.float64),
-        highest.max(axis=0).astype(np.float64),
+        np.fmin.reduce(lowest).astype(np.float64),
+        np.fmax.reduce(highest).astype(np.float64),
     )
 
 

@@ -13,7 +13,9 @@ N = 30
 
 
 def model():
-    return TwoLayerSoftmaxRegressor(2, alpha=1e-2, random_state=0)
+    return TwoLayerSoftmaxRegressor(
+        2, alpha=1e-2, categorical_features=None, random_state=0
+    )
 
 
 def numbers():

@@ -59,16 +59,16 @@ def test_a_view_of_some_columns_and_rows(tmp_path):
     assert_allclose(found, model.fit(X, y[::2]).predict(X), rtol=1e-9)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_is_named_with_its_place(tmp_path, bad):
+@pytest.mark.parametrize("bad", [-np.inf, np.inf])
+def test_what_is_infinite_is_named_with_its_place(tmp_path, bad):
     X, y = friedman(20_000)
     X[17_123, 4] = bad
     of_map = mapped(X, tmp_path / "X.npy")
     model = TwoLayerSoftmaxRegressor(2, alpha=1e-3, random_state=0)
-    with pytest.raises(ValueError, match=f"X is {bad} in row 17123, column 4, but"):
+    with pytest.raises(ValueError, match=r"infinity .* row 17123, column 4"):
         model.fit(of_map, y)
     model.fit(of_map[:17_000], y[:17_000])
-    with pytest.raises(ValueError, match=f"X is {bad} in row 17123, column 4, but"):
+    with pytest.raises(ValueError, match=r"infinity .* row 17123, column 4"):
         model.predict(of_map)
 
 

@@ -114,7 +114,7 @@ def test_columns_features_and_parts():
     basis = Basis(KNOTS)
     assert basis.n_columns == 7
     assert_array_equal(basis.feature_of, [0, 0, 0, 0, 1, 2, 2])
-    assert_array_equal(basis.features_themselves, [0, 4, 5])
+    assert_array_equal(basis.starts, [0, 4, 5])
     assert_array_equal(basis.columns_of(np.array([2, 0])), [5, 6, 0, 1, 2, 3])
     assert len(basis.columns_of(np.array([], dtype=int))) == 0
     X = np.random.default_rng(0).normal(size=(10, 3))
@@ -122,11 +122,11 @@ def test_columns_features_and_parts():
     part = basis.take(some)
     columns = basis.columns_of(some)
     assert_array_equal(part.transform(X[:, some]), basis.transform(X)[:, columns])
-    again = part.spread(some, 3)
+    again = part.spread(some, Basis.linear(3))
     assert_array_equal(again.transform(X), basis.transform(X))
-    assert [len(edges) for edges in part.spread(np.array([1, 3]), 5).knots_] == [
-        *(0, 4, 0, 2, 0)
-    ]
+    assert [
+        len(edges) for edges in part.spread(np.array([1, 3]), Basis.linear(5)).knots_
+    ] == [*(0, 4, 0, 2, 0)]
 
 
 # -- the knots ----------------------------------------------------------------------
