@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+MEAN_ROWS = 8192  # mapped at a time
+TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True)
 class Number:
@@ -71,10 +74,12 @@ class Number:
     def with_ramps(self, knots: Array, x: Array, weight: Array) -> Number:
         """The same number with ramps, whose means are those over numbers, (n,)."""
         ramps = Number.of_knots(knots)
-        columns = np.empty((ramps.n_columns, len(x)))
-        ramps.fill(x, columns)
-        total = float(weight.sum())
-        fills = columns @ weight / total if total > 0 else np.zeros(len(columns))
+        fills, total = np.zeros(ramps.n_columns), float(weight.sum())
+        for start in range(0, len(x), MEAN_ROWS):
+            rows = slice(start, start + MEAN_ROWS)
+            columns = np.empty((ramps.n_columns, len(x[rows])))
+            ramps.fill(x[rows], columns)
+            fills += columns @ weight[rows] / max(total, TINY)
         fills[0] = self.fills[0]
         return replace(self, knots=ramps.knots, fills=fills)
 
