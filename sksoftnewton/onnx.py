@@ -101,6 +101,11 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
             f"that TwoLayerSoftmaxRegressor needs. Use {LEAST_OPSET} or more."
         )
     model, (output,) = operator.raw_operator, operator.outputs
+    if model._table.has_categories:
+        raise ValueError(
+            "The model was fitted to categories, which are not converted to ONNX. "
+            "Encode them in a step in front."
+        )
     version = {"op_version": container.target_opset}
     given = [ops.OnnxCast(x, to=DOUBLE, **version) for x in operator.inputs]
     if len(given) > 1:  # a frame with an input for each column

@@ -157,6 +157,17 @@ def test_old_operators_are_refused():
         skl2onnx.to_onnx(model, X[:1], target_opset=11)
 
 
+@pytest.mark.parametrize("what", ["missing values", "categories"])
+def test_what_has_no_operators_is_refused(what):
+    kind = np.where(X[:, 0] > 0.5, "a", "b")
+    given = pd.DataFrame({"number": X[:, 1], "kind": kind})
+    if what == "missing values":
+        given = given[["number"]].where(given["number"] > 0.2)
+    model = TwoLayerSoftmaxRegressor(2, alpha=1e-3, random_state=0).fit(given, Y)
+    with pytest.raises(ValueError, match=f"fitted to {what}, which are not converted"):
+        skl2onnx.to_onnx(model, X[:1, :2])
+
+
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match=r"pip install sksoftnewton\[onnx\]"):
