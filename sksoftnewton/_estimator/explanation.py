@@ -73,10 +73,10 @@ def _smearing(model: Any) -> Array:
 
 
 def _targets(model: Any, values: Array, smearing: Array) -> Array:
-    """Outputs in the units of y, as `predict` has them where they are logarithms."""
+    """Outputs in the units of y: exponentials of those on the log scale."""
     if model.target_transform_ != "log":
         return values
-    return exponentials(np.clip(values, *model._limits), smearing)
+    return exponentials(values, smearing)
 
 
 def _empty(n_rows: int, n_leading: int) -> tuple[Index, Array]:
@@ -90,8 +90,13 @@ def _effects(
     """Predictions of one output, (n,), and effects of the features, (n_used, n)."""
     with np.errstate(over="ignore", invalid="ignore"):
         factor = _smearing(model)[output]
-        whole = _targets(model, network.outputs(block)[output], factor)
-        without = _targets(model, network.outputs_without(block)[output], factor)
+        lower, upper = (-np.inf, np.inf)
+        if model.target_transform_ == "log":  # predictions stay near the targets
+            lower, upper = np.array(model._limits)[:, output]
+        outputs = network.outputs(block)[output], network.outputs_without(block)[output]
+        whole, without = (
+            _targets(model, np.clip(values, lower, upper), factor) for values in outputs
+        )
         return whole, whole - without
 
 
