@@ -90,7 +90,8 @@ before, peak, done = [held(), 0.0], [0.0, 0.0], threading.Event()
 
 def watch():
     while not done.is_set():
-        peak[phase] = max(peak[phase], held() - before[phase])
+        now = phase  # may have changed when the status is read
+        peak[now] = max(peak[now], held() - before[now])
         time.sleep(0.01)
 
 phase = 0
