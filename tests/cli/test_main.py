@@ -81,12 +81,15 @@ def test_what_is_not_installed_is_named(process, table, missing):
 
 def interrupted(path, *arguments, after, seconds=0.0, **environment):
     """Exit code and errors of a run that is interrupted after a line with a word."""
+    # In the background of a shell interrupts are ignored, and by children, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [sys.executable, "-m", "sksoftnewton", path, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=process_environment(PYTHONUNBUFFERED="1", **environment),
     )
+    signal.signal(signal.SIGINT, before)
     while after not in process.stdout.readline():
         assert process.poll() is None
     time.sleep(seconds)
