@@ -17,16 +17,13 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.maps import FeatureMap, Levels, Number
+from sksoftnewton._rows.maps import MAPPED_ROWS, TINY, FeatureMap, Levels, Number
 from sksoftnewton._rows.standardisation import Index, Standardisation
 
 Array = NDArray[np.float64]
 
 # Shares of the weight that differ by less are taken for equal.
 EQUAL_SHARES = 1e-9
-# Rows mapped at a time.
-MAPPED_ROWS = 8192
-TINY = float(np.finfo(np.float64).tiny)
 
 Labels = Sequence[tuple[str, ...] | None]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MEAN_ROWS = 8192  # mapped at a time
+MAPPED_ROWS = 8192  # at a time
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -75,8 +75,8 @@ class Number:
         """The same number with ramps, whose means are those over numbers, (n,)."""
         ramps = Number.of_knots(knots)
         fills, total = np.zeros(ramps.n_columns), float(weight.sum())
-        for start in range(0, len(x), MEAN_ROWS):
-            rows = slice(start, start + MEAN_ROWS)
+        for start in range(0, len(x), MAPPED_ROWS):
+            rows = slice(start, start + MAPPED_ROWS)
             columns = np.empty((ramps.n_columns, len(x[rows])))
             ramps.fill(x[rows], columns)
             fills += columns @ weight[rows] / max(total, TINY)
