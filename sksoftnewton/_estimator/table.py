@@ -103,7 +103,7 @@ class Columns:
             pairs = zip(column.to_list(), missing, strict=True)
             values = [None if absent else value for value, absent in pairs]
         values = [None if _is_nan(value) else value for value in values]
-        kinds = {_kind(of_type) for of_type in set(map(type, values))} - {""}
+        kinds = _kinds(values) - {""}
         if len(kinds) > 1 or not kinds <= {TEXT, TRUTH, NUMBERS}:
             raise ValueError(
                 f"X holds {' and '.join(sorted(kinds))} in column {self.name(j)}. "
@@ -123,8 +123,7 @@ class Columns:
             return True
         if column.dtype != nw.Object:
             return False
-        found = {_kind(of_type) for of_type in set(map(type, column.to_list()))}
-        return bool(found & {TEXT, TRUTH})
+        return bool(_kinds(column.to_list()) & {TEXT, TRUTH})
 
     def array(self, flags: Flags, codes: dict[int, Array]) -> Array:
         """All columns as numbers, with the codes of those that are flagged."""
@@ -206,6 +205,10 @@ def learned(
 
 def _is_nan(value: Any) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _kinds(values: Values) -> set[str]:
+    return {_kind(of_type) for of_type in set(map(type, values))}
 
 
 def _kind(of_type: type) -> str:
