@@ -234,6 +234,7 @@ class Trainer:
         if not iterations:
             return run.with_value()
         monitor.stage(run.problem, network)
+        known = network.knows_value_at(run.theta)  # `minimize` counts it again
 
         def after(point: Point, row: Row) -> bool:
             row["rounds"] = run.problem.rounds
@@ -252,6 +253,8 @@ class Trainer:
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent
+        if known:
+            passes -= share
         alpha, _ = run.problem.units.alpha(network.alpha)
         history = tuple(
             {

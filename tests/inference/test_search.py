@@ -114,20 +114,21 @@ def test_a_sample_is_not_kept_beside_all_rows(monkeypatch):
     X, y = make_friedman1(9000, random_state=0)
     monkeypatch.setattr(search, "SELECTION_ROWS", 1000)
     samples = []
-    on_most_rows, finished = search.Search._on_most_rows, Trainer.finished
+    on_most_rows, advanced = search.Search._on_most_rows, Trainer.advanced
 
     def remembered(self, run):
         run = on_most_rows(self, run)
         samples.append(weakref.ref(run.problem.rows))
         return run
 
-    def checked(self, run):
+    def checked(self, run, *args):
+        later = advanced(self, run, *args)
         if run.network.rows.n_rows == 9000:
             samples.append(samples[0]())
-        return finished(self, run)
+        return later
 
     monkeypatch.setattr(search.Search, "_on_most_rows", remembered)
-    monkeypatch.setattr(Trainer, "finished", checked)
+    monkeypatch.setattr(Trainer, "advanced", checked)
     gc.disable()
     try:
         auto(n_hidden=2, basis="linear").fit(X, y)

@@ -143,3 +143,28 @@ def test_memory_is_bounded_by_blocks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6 < n * network.n_params * 8 / 4
+
+
+def test_rows_are_asked_once_for_the_same_parameters(monkeypatch):
+    network, theta, *_ = make_network()
+    asked, total = [], Rows.sum
+
+    def counted(self, *args):
+        asked.append(self)
+        return total(self, *args)
+
+    monkeypatch.setattr(Rows, "sum", counted)
+    value, gradient = network.value_and_gradient(theta)
+    stronger = network.with_alpha((2 * ALPHA[0], 3 * ALPHA[1]))
+    assert stronger.knows_value_at(theta)
+    found = stronger.value_and_gradient(theta)
+    squares = stronger.residual_squares(theta)
+    assert len(asked) == 1
+    other = network.on(network.rows, stronger.alpha)
+    expected = other.value_and_gradient(theta.copy())
+    assert found[0] == expected[0] > value
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert not np.array_equal(found[1], gradient)
+    np.testing.assert_array_equal(squares, other.residual_squares(theta))
+    assert not stronger.knows_value_at(theta + 1)
+    assert stronger.value(theta + 1) != found[0]
