@@ -157,7 +157,10 @@ class Trainer:
                 run = self.advanced(run, stage, left - 1)
             run = self.in_double(run)
             left = self._iterations_left(run)
-            stage.systems.go_on_with(run.network)
+            if run.problem.whitening is None:
+                stage.systems.go_on_with(run.network)
+            else:  # its coordinates, and perhaps their number, are others in float64
+                stage = self._last_stage(run)
         if left:
             run = self.advanced(run, stage, left)
         else:
