@@ -16,7 +16,7 @@ from sksoftnewton._rows.standardisation import Index
 Array = NDArray[np.float64]
 
 LEADING = 3  # features of a unit that are kept
-LEAST_SHARE = 1e-300  # of a unit that no row belongs to
+LEAST_SHARE = 1e-300  # of a unit that no row belongs to, of the largest weight
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class HiddenUnits:
         share = np.zeros(shape[0])
         first, second = np.zeros((2, *shape))
         sums, mixed = np.zeros((2, shape[0], len(means)))
+        weight = weight / weight.max()
         for block in network.blocks(X):
             w = weight[block.rows]
             f = network.memberships(block) * w
@@ -70,7 +71,7 @@ class HiddenUnits:
         total = float(weight.sum())
         variance = second / total - (first / total) ** 2
         leading = np.argsort(-variance, axis=1, kind="stable")[:, :LEADING]
-        in_unit = sums / np.maximum(share, LEAST_SHARE * total)[:, None]
+        in_unit = sums / np.maximum(share, LEAST_SHARE)[:, None]
         level = _leading_levels(plain, in_unit - means)
         told = np.take_along_axis(plain.starts + level, leading, axis=1)
         return cls(

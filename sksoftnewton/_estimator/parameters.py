@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sksoftnewton._activations import ACTIVATION_NAMES, Activation
 from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._inference.run import Settings
+from sksoftnewton._intervals import Floats
 from sksoftnewton._network.regimes import Sketch
 
 Array = NDArray[np.float64]
@@ -26,7 +27,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "n_hidden": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "output_activation": [StrOptions(set(ACTIVATION_NAMES))],
     "alpha": [
-        Interval(Real, 0, LARGEST, closed="both"),
+        Floats(Real, 0, LARGEST, closed="both"),
         "array-like",
         StrOptions({"auto"}),
     ],
@@ -39,12 +40,12 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "sketch": [StrOptions({"auto", "none", "uniform", "leverage", "countsketch"})],
     "sketch_size": [
         Interval(Integral, 1, None, closed="left"),
-        Interval(RealNotInt, 0, None, closed="neither"),
+        Floats(RealNotInt, 0, None, closed="neither"),
         StrOptions({"auto"}),
     ],
     "n_init": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, LARGEST, closed="both")],
+    "tol": [Floats(Real, 0, LARGEST, closed="both")],
     "warm_start": ["boolean"],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],

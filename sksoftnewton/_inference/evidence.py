@@ -44,6 +44,7 @@ LARGEST_MATRIX = 6000
 # A matrix is made in float32 where its rounding changes the log evidence by no more
 # than so many nats, which decide nothing.
 LARGEST_ROUNDING = 0.05
+LEAST_CURVATURE = 1e-280  # of F, whose inverse and its square are numbers
 # Range of α₁ on the scale of F.
 SMALLEST_ALPHA, LARGEST_ALPHA = 1e-10, 1e4
 
@@ -247,12 +248,12 @@ def _dual_summary(curvature: Curvature) -> tuple[float, Array, Array]:
 
 
 def cholesky(matrix: Array) -> Any:
-    """Lower factor of a positive semi-definite matrix.
+    """Lower factor of a positive semi-definite matrix, of at least `LEAST_CURVATURE`.
 
     Where rounding made the matrix indefinite, the diagonal is lifted by the least
     of 1e-15, 1e-14, … of its largest entry that mends it.
     """
-    lift = 0.0
+    lift = LEAST_CURVATURE
     largest = float(matrix.diagonal().max()) or 1.0
     for exponent in range(-15, 1):
         factor, info = dpotrf(matrix + lift * np.eye(len(matrix)), lower=1, clean=1)

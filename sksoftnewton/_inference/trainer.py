@@ -12,7 +12,7 @@ from sksoftnewton._inference.monitor import Stopped
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
-from sksoftnewton._network.regimes import NewtonSystems, Sketch
+from sksoftnewton._network.regimes import CHEAP_GRADIENTS, NewtonSystems, Sketch
 from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, Row, minimize
 from sksoftnewton._solver.points import ConvergenceRule, Point
 from sksoftnewton._solver.rules import small_decrease
@@ -157,7 +157,10 @@ class Trainer:
                 run = self.advanced(run, stage, left - 1)
             run = self.in_double(run)
             left = self._iterations_left(run)
-            stage.systems.go_on_with(run.network)
+            if run.problem.whitening is None:
+                stage.systems.go_on_with(run.network)
+            else:  # its coordinates, and perhaps their number, are others in float64
+                stage = self._last_stage(run)
         if left:
             run = self.advanced(run, stage, left)
         else:
@@ -280,7 +283,9 @@ class Trainer:
         return advanced
 
     def sketch_for(self, network: Network) -> Sketch:
-        """For samples the cost alone decides, also where problems are small."""
+        """For samples and a given alpha the cost decides, also in small problems."""
         sketch = self.settings.sketch
+        if self.settings.alpha is not None:
+            sketch = replace(sketch, small_gradients=CHEAP_GRADIENTS)
         sample = network.rows.n_rows < self.n_rows
         return replace(sketch, small=0) if sample else sketch

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation, softmax
 from sksoftnewton._network.coordinates import Whitening
+from sksoftnewton._network.products import product_work
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.sums import Terms
@@ -97,6 +98,13 @@ class Network:
         width = max(n_hidden, LEAST_WIDTH)
         per_row = 2 * width * rows.entries_per_row + n_hidden * EXPONENTIAL
         self.gradient_work = float(rows.n_rows * per_row)
+
+    @cached_property
+    def row_work(self) -> float:
+        """Multiply-adds that a row adds to a Gauss–Newton matrix or the Hessian."""
+        rows, D = self.rows, self.shape1[1]
+        entries = rows.entries_per_row if self.whitening is None else D
+        return product_work(*self.shape1, rows.n_outputs, entries)
 
     def __getstate__(self) -> dict[str, Any]:
         """What functions of blocks need where the rows are: no sums, no matrices."""

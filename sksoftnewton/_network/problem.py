@@ -411,7 +411,7 @@ def single_precision(data: Data, targets: Array, features: Standardisation) -> b
     weight = data.weight
     if weight.sum() * targets.shape[1] <= SMALL:
         return False
-    if weight.max() > LARGEST_RATIO * weight.min():
+    if not _fit_weights(weight) or weight.max() > LARGEST_RATIO * weight.min():
         return False
     if np.abs(targets).max() > LARGEST_VALUE:
         return False
@@ -423,11 +423,16 @@ def fits_float32(data: Data, targets: Array, features: Standardisation) -> bool:
     if data.dtype != np.float32:
         return True
     weight = data.weight
-    if weight.min() < 1 / LARGEST_SINGLE or weight.max() > LARGEST_SINGLE:
+    if not _fit_weights(weight):
         return False
     if np.abs(targets).max() > LARGEST_SINGLE:
         return False
     return _within(LARGEST_SINGLE, data, features)
+
+
+def _fit_weights(weight: Array) -> bool:
+    """Whether weights times standardised values fit into float32."""
+    return bool(weight.min() >= 1 / LARGEST_SINGLE and weight.max() <= LARGEST_SINGLE)
 
 
 def _within(limit: float, data: Data, features: Standardisation) -> bool:

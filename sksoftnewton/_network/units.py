@@ -130,9 +130,21 @@ class Units:
         return difference / self.logarithms_of.scale
 
     def alpha(self, inside: tuple[float, float]) -> tuple[float, float]:
-        """The penalties of F."""
-        first, second = inside
-        return first * self.loss, second * self.second
+        """The penalties of F.
+
+        Raises
+        ------
+        ValueError
+            Where they are too large for a number, as those of tiny weights can be.
+        """
+        first, second = inside[0] * self.loss, inside[1] * self.second
+        if not (np.isfinite(first) and np.isfinite(second)):
+            raise ValueError(
+                "alpha_ would be too large for a number: it is in units of y squared, "
+                "divided by the sum of sample_weight. Choose a smaller unit for y or "
+                "larger weights."
+            )
+        return first, second
 
     def alpha_inside(self, alpha: tuple[float, float]) -> tuple[float, float]:
         """The penalties of F inside.

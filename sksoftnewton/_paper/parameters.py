@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import (
 )
 
 from sksoftnewton._activations import ACTIVATION_NAMES
+from sksoftnewton._intervals import Floats
 from sksoftnewton._matrices import Array, Matrix
 
 SKETCHES = ("leverage", "uniform", "frozen", "none")
@@ -41,7 +42,7 @@ _SEED: Constraints = {
 }
 _EPSILON: Constraints = {
     "epsilon": [
-        Interval(Real, SMALLEST_EPSILON, 1, closed="left"),
+        Floats(Real, SMALLEST_EPSILON, 1, closed="left"),
         Options(Real, {0}),
     ]
 }
@@ -50,7 +51,7 @@ CERTIFY = {"sketch": [StrOptions(set(SKETCHES))]} | _PROBLEM
 REGRESSION = {
     "sketch": [StrOptions({AUTO, *SKETCHES})],
     "globalize": ["boolean"],
-    "tol": [Interval(Real, 0, LARGEST_FLOAT, closed="both")],
+    "tol": [Floats(Real, 0, LARGEST_FLOAT, closed="both")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "callback": [callable, None],
     "certificate": ["boolean"],
@@ -59,7 +60,7 @@ LEVERAGE_SCORES = {"exact": ["boolean"]} | _SEED
 SPARSIFIER = (
     {
         "sampling": [StrOptions({"leverage", "uniform"})],
-        "failure_probability": [Interval(Real, 0, 1, closed="neither")],
+        "failure_probability": [Floats(Real, 0, 1, closed="neither")],
         "exact_scores": ["boolean"],
     }
     | _EPSILON

@@ -32,6 +32,7 @@ BLOCK_ELEMENTS = 2**17
 LEAST_ROWS, MOST_ROWS = 256, 8192
 # Elements of the largest sample of rows that is copied.
 COPIED_ELEMENTS = 2**22
+LEAST_VARIANCE = 1e-200  # of standardised targets that are not constant
 # Rows made dense at a time where only their second moments are wanted.
 DENSE_ROWS = 512
 # Directions of X with less than this share of the largest variance, or of that of a
@@ -199,7 +200,8 @@ class WeightedRows(ABC):
         """Weighted mean of |target − mean|²; 1 where all are equal but for rounding."""
         variance = float(self.target_variances.sum())
         rounding = 8 * float(np.finfo(np.float64).eps)
-        return variance if variance > rounding**2 * self.mean_square else 1.0
+        least = max(rounding**2 * self.mean_square, LEAST_VARIANCE)
+        return variance if variance > least else 1.0
 
     @cached_property
     def second_moments(self) -> Array:

@@ -44,3 +44,13 @@ def test_the_feature_that_sets_units_apart_leads():
     assert_allclose(found.share, f.mean(axis=0))
     expected = [np.average(X[:, i], weights=f[:, j]) for j, i in enumerate([1, 1, 2])]
     assert_allclose(found.mean[:, 0], expected)
+
+
+def test_weights_of_any_size_lead_to_the_same_units():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    A1 = np.array([[1e6, 0.0], [-1e6, 0.0], [0.0, 0.0]])  # no row is of the third
+    expected = units(A1, Basis.linear(2), X, np.ones(20))
+    for size in (2.0**-900, 2.0**900):
+        found = units(A1, Basis.linear(2), X, np.full(20, size))
+        for name in ("share", "leading", "sign", "mean"):
+            assert_allclose(getattr(found, name), getattr(expected, name))

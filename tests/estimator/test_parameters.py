@@ -1,4 +1,5 @@
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ def model(**kwargs):
         ({"output_weights": np.full((2, 8), 1e200)}, r"output_weights\[0, 0\] = 1e"),
         ({"tol": -1}, "'tol' parameter"),
         ({"tol": 10**400}, "'tol' parameter"),
+        ({"tol": Fraction(1, 100)}, "'tol' parameter"),
+        ({"alpha": Fraction(1, 100)}, "'alpha' parameter"),
         ({"alpha": 10**400}, "'alpha' parameter"),
         ({"alpha": (1, 10**400)}, "alpha must be"),
         ({"output_weights": [[10**400] * 8] * 2}, "output_weights must hold numbers"),

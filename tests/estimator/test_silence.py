@@ -85,6 +85,21 @@ CASES = {
         (normal(300, 2), 1 - 1e-17 * np.arange(300.0)),
         {"output_activation": "sigmoid", "alpha": 1e-6, "n_hidden": 2},
     ),
+    "small targets that are constant but for rounding": (
+        (normal(4, 2), 1e-136 * (1 + 2.3e-16 * np.array([-1, 0, 0, 1]))),
+        {"n_hidden": 2},
+    ),
+    "exponentials that underflow": (
+        ((np.arange(12) % 2.0)[:, None], np.zeros(12)),
+        {
+            "n_hidden": 1,
+            "output_activation": "exp",
+            "alpha": 0.0,
+            "penalty": "logits",
+            "sketch": "uniform",
+            "sketch_size": 1,
+        },
+    ),
     "nearly no target": (
         (normal(100, 2), np.eye(100)[3]),
         {"output_activation": "exp", "n_hidden": 3},

@@ -114,6 +114,24 @@ def test_weights_whose_sum_is_no_ordinary_number_are_refused(weight, message):
         TwoLayerSoftmaxRegressor(random_state=0).fit(X, y, weight)
 
 
+def test_weights_that_leave_no_number_for_alpha_are_named():
+    X, y = data(30)
+    model = TwoLayerSoftmaxRegressor(2, output_activation="relu", random_state=0)
+    with pytest.raises(ValueError, match=r"alpha_ would be.* sample_weight"):
+        model.fit(X, 1e140 * np.abs(y), np.full(30, 1e-98))
+
+
+@pytest.mark.parametrize("n_hidden", [2, "auto"])
+@pytest.mark.parametrize("size", [1e40, 1e97])
+def test_large_weights_are_so_many_rows(size, n_hidden):
+    X, y = data(30)
+    fitted = TwoLayerSoftmaxRegressor(n_hidden, random_state=0)
+    fitted.fit(X, y, np.full(30, size))
+    expected = TwoLayerSoftmaxRegressor(n_hidden, random_state=0)
+    expected.fit(X, y, np.full(30, 1e15))
+    np.testing.assert_allclose(fitted.score(X, y), expected.score(X, y), rtol=1e-3)
+
+
 @pytest.mark.parametrize("size", [1e-90, 1e90])
 def test_the_size_of_weights_costs_float32_nothing(size):
     X, y = data(60)

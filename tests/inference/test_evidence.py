@@ -176,6 +176,13 @@ def test_cholesky_mends_a_singular_matrix():
     assert_allclose(factor @ factor.T, matrix, atol=1e-10)
 
 
+@pytest.mark.parametrize("size", [1e-310, 1e-290])
+def test_the_inverse_of_next_to_no_curvature_is_a_number(size):
+    factor = cholesky(np.diag([size, 1.0]))
+    assert np.isfinite(1 / factor.diagonal() ** 2).all()
+    assert_allclose(cholesky(np.diag([1e-260, 1.0])), np.diag([1e-130, 1.0]))
+
+
 def test_targets_that_are_rounded_have_noise():
     """Two classes that are told apart exactly keep the noise of a fair coin."""
     rng = np.random.default_rng(0)

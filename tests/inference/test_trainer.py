@@ -68,3 +68,14 @@ def test_the_end_in_float64_goes_on_where_float32_stopped():
     steps, rows = model.history_["n_cg"], model.history_["n_rows"]
     assert steps[-1] <= 2 < steps[-2] and rows[-2] == 20_000
     assert model.history_["sketch_size"][-1] == model.history_["sketch_size"][-2] > 0
+
+
+def test_the_end_in_float64_may_have_more_coordinates():
+    """Logits that float32 cannot tell apart from none."""
+    X = (np.random.default_rng(0).normal(size=(100, 3)) + 1e3).astype(np.float32)
+    params = {"penalty": "logits", "basis": "ramps", "alpha": 1e-3, "random_state": 0}
+    exact, sketched = (
+        TwoLayerSoftmaxRegressor(2, sketch=s, sketch_size=20, **params).fit(X, X[:, 0])
+        for s in ("none", "uniform")
+    )
+    assert sketched.loss_ == pytest.approx(exact.loss_, rel=1e-3)

@@ -1,5 +1,7 @@
 """Options of the four public functions: what is refused is named."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from sksoftnewton._paper.sparsifier import leverage_scores, spectral_sparsifier
 
 NOT_A_SEED = ("a", -1, 1.5, np.nan, [0, 1], np.random.RandomState(0))
 NOT_TRUE_OR_FALSE = ("a", None, 0, np.nan, [True])
-NOT_EPSILON = ("a", None, 1, 1.0, -0.1, np.nan, 1e-300, [0.1], 1j)
+NOT_EPSILON = ("a", None, 1, 1.0, -0.1, np.nan, 1e-300, [0.1], 1j, Fraction(1, 10))
 NOT_A_NAME = ("odd", None, 1, ["leverage"])
 
 REFUSED = {
@@ -18,7 +20,7 @@ REFUSED = {
         "sketch": NOT_A_NAME,
         "epsilon": NOT_EPSILON,
         "globalize": NOT_TRUE_OR_FALSE,
-        "tol": ("a", None, -1, np.nan, np.inf, [1e-8]),
+        "tol": ("a", None, -1, np.nan, np.inf, [1e-8], Fraction(1, 100)),
         "max_iter": ("a", None, 0, -1, 1.5, np.inf, [3]),
         "random_state": NOT_A_SEED,
         "callback": ("a", 1, [print]),
