@@ -242,7 +242,7 @@ class Network:
             E = block.logits(A1, out=scratch("E", self.n_hidden, n))
             np.exp(E, out=E)
             sums = _times(head, E, out=scratch("sums", len(head), n))
-            if not np.isfinite(sums[0]).all():  # overflow: leave out a common factor
+            if not np.isfinite(sums).all():  # overflow: leave out a common factor
                 block.logits(A1, out=E)
                 E -= np.max(E, axis=0)
                 np.exp(E, out=E)

@@ -116,6 +116,19 @@ def test_huge_logits_and_outputs_give_no_nan_and_no_warning(activation):
     assert not np.isnan(value)
 
 
+@pytest.mark.parametrize(("dtype", "logit"), [(np.float64, 709.0), (np.float32, 88.0)])
+def test_outputs_of_exponentials_that_are_just_finite(dtype, logit):
+    """exp(z) is a number, its product with the second layer is none."""
+    X = np.array([[1.0], [-1.0]])
+    rows = Rows(X, X, np.ones(2), Standardisation.of(X, np.ones(2)), dtype=dtype)
+    network = Network(rows, 2, get_activation("identity"), (0.0, 0.0))
+    A1 = np.array([[logit, 0.0], [-logit, 0.0]])
+    theta = network.pack(A1, np.array([[100.0, -100.0]]))
+    value, gradient = network.value_and_gradient(theta)
+    assert value == pytest.approx(0.5 * 99.0**2)
+    assert np.isfinite(gradient).all()
+
+
 def test_symmetries():
     """A vector added to every row of A1, and a permutation of the units."""
     network, theta, X, _, _ = make_network()
