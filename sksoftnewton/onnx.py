@@ -1,9 +1,9 @@
 """Conversion of fitted models to ONNX, for skl2onnx.
 
 The graph is the chain that `predict` is, in float64 whatever the input is: columns of
-the basis, logits, softmax, second layer, output activation, and on the scale of
-logarithms the exponential with its smearing. It has standard operators only, and any
-runtime can read it.
+the basis, missing numbers filled in, logits, softmax, second layer, output activation,
+and on the scale of logarithms the exponential with its smearing. It has standard
+operators only, and any runtime can read it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def register_converter() -> None:
     (n_samples, n_outputs) and in float64 for float64, else in float32. With
     ``options={id(model): {"memberships": True}}`` it returns what
     ``hidden_activations`` does; a model that is not the last step of a pipeline needs
-    this. Standard deviations and intervals are not converted. Needs the extra
-    ``onnx``.
+    this. NaN is a missing number, as in ``predict``. Standard deviations, intervals and
+    models of categories are not converted. Needs the extra ``onnx``.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     if model._table.has_categories:
         raise ValueError(
             "The model was fitted to categories, which are not converted to ONNX. "
-            "Encode them in a step in front."
+            "Put an encoder in front of it in a pipeline, and convert that."
         )
     version = {"op_version": container.target_opset}
     given = [ops.OnnxCast(x, to=DOUBLE, **version) for x in operator.inputs]
@@ -175,27 +175,38 @@ def _activated(u: Any, activation: str, version: dict[str, int]) -> Any:
 
 
 def _columns(given: Any, basis: Basis, version: dict[str, int]) -> Any:
-    """φ(x): each column is a feature, moved, divided and clipped."""
+    """φ(x): a feature in each column, moved, divided, clipped, and filled in."""
     from skl2onnx.algebra import onnx_ops as ops
 
-    if any(fills.indicator for fills in basis.maps if isinstance(fills, Number)):
-        raise ValueError(
-            "The model was fitted to missing values, which are not converted to ONNX. "
-            "Impute them in a step in front."
-        )
-    if basis.is_linear:
+    stands_for_missing = np.concatenate(
+        [[*number.fills, *[1.0] * number.indicator] for number in _numbers_of(basis)]
+    )
+    has_means = not np.isnan(stands_for_missing).any()
+    if basis.is_linear and not has_means:
         return given
     shift, width = np.zeros(basis.n_columns), np.ones(basis.n_columns)
     lower, upper = np.full((2, basis.n_columns), [[-np.inf], [np.inf]])
-    for column, edges in zip(basis.starts, basis.knots_, strict=True):
-        ramps = slice(column + 1, column + len(edges))
-        shift[ramps], width[ramps] = edges[:-1], np.diff(edges)
+    for first, number in zip(basis.starts, _numbers_of(basis), strict=True):
+        ramps = slice(first + 1, first + len(number.knots))
+        shift[ramps], width[ramps] = number.knots[:-1], np.diff(number.knots)
         lower[ramps], upper[ramps] = 0, 1
-    columns = ops.OnnxGather(given, basis.feature_of, axis=1, **version)
-    columns = ops.OnnxSub(columns, shift, **version)
+        if number.indicator:
+            last = first + number.n_columns - 1
+            lower[last] = upper[last] = 0
+    values = ops.OnnxGather(given, basis.feature_of, axis=1, **version)
+    columns = ops.OnnxSub(values, shift, **version)
     columns = ops.OnnxDiv(columns, width, **version)
     columns = ops.OnnxMax(columns, lower, **version)
-    return ops.OnnxMin(columns, upper, **version)
+    columns = ops.OnnxMin(columns, upper, **version)
+    if not has_means:
+        return columns
+    missing = ops.OnnxIsNaN(values, **version)
+    return ops.OnnxWhere(missing, stands_for_missing, columns, **version)
+
+
+def _numbers_of(basis: Basis) -> list[Number]:
+    """The maps of a basis without categories."""
+    return [of_feature for of_feature in basis.maps if isinstance(of_feature, Number)]
 
 
 def _numbers(*values: float) -> tuple[NDArray[np.float64], ...]:

@@ -40,7 +40,7 @@ def in_chunks(X, Y, weight, sizes):
         name: [a[i:j] for i, j in pairwise(ends[name])] for name, a in arrays.items()
     }
     facts = {
-        name: [facts_of(part, -np.inf, np.inf) for part in own]
+        name: [facts_of(part, -np.inf, np.inf, wanted=name != "X") for part in own]
         for name, own in parts.items()
     }
     blocks = {name: [dask.delayed(part) for part in own] for name, own in parts.items()}

@@ -157,14 +157,30 @@ def test_old_operators_are_refused():
         skl2onnx.to_onnx(model, X[:1], target_opset=11)
 
 
-@pytest.mark.parametrize("what", ["missing values", "categories"])
-def test_what_has_no_operators_is_refused(what):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("basis", ["linear", "ramps"])
+@pytest.mark.parametrize("when", ["in fit", "in predict only"])
+def test_missing_numbers(when, basis, dtype):
+    gaps = X.astype(dtype)
+    gaps[np.random.default_rng(0).random(X.shape) < 0.2] = np.nan
+    gaps[:, 5] = X[:, 5]
+    model = TwoLayerSoftmaxRegressor(3, alpha=1e-3, basis=basis, random_state=0)
+    model.fit(gaps if when == "in fit" else X.astype(dtype), Y)
+    assert any(number.indicator for number in model.basis_.maps) == (when == "in fit")
+    check(model, np.vstack([gaps, np.full((1, 6), np.nan, dtype=dtype)]))
+
+
+def test_a_frame_with_gaps():
+    gaps = pd.DataFrame(X[:, :4], columns=list("abcd")).mask(X[:, :4] > 0.8)
+    model = TwoLayerSoftmaxRegressor(3, random_state=0).fit(gaps, Y)
+    np.testing.assert_allclose(of_graph(model, gaps)[:, 0], model.predict(gaps), 1e-5)
+
+
+def test_categories_are_refused():
     kind = np.where(X[:, 0] > 0.5, "a", "b")
     given = pd.DataFrame({"number": X[:, 1], "kind": kind})
-    if what == "missing values":
-        given = given[["number"]].where(given["number"] > 0.2)
     model = TwoLayerSoftmaxRegressor(2, alpha=1e-3, random_state=0).fit(given, Y)
-    with pytest.raises(ValueError, match=f"fitted to {what}, which are not converted"):
+    with pytest.raises(ValueError, match=r"to categories.*Put an encoder in front"):
         skl2onnx.to_onnx(model, X[:1, :2])
 
 

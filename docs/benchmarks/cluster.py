@@ -173,12 +173,13 @@ def questions(X, y):
     theta = problem.random_start(network, np.random.default_rng(0))
     rows, asked = problem.rows, []
     network.value_and_gradient(theta)
-    gradient = median(lambda: network.value_and_gradient(theta))
+    # Copies of θ, as a network remembers the sums at the latest one.
+    gradient = median(lambda: network.value_and_gradient(theta.copy()))
     chunks = rows.chunks
     empty = median(lambda: chunks.answers(nothing))
     total = chunks.total
     chunks.total = lambda *args: asked.append(cloudpickle.dumps(args)) or total(*args)
-    network.value_and_gradient(theta)
+    network.value_and_gradient(theta.copy())
     answer = 8 * 2 * (network.n_params + 1)  # in twice the precision
     return {
         "gradient": gradient,

@@ -7,8 +7,6 @@ measured:
     OPENBLAS_NUM_THREADS=1 python docs/benchmarks/cost_model.py
 """
 
-from functools import partial
-
 import numpy as np
 from common import header, problem, table
 from gradient import median_seconds
@@ -31,9 +29,9 @@ SIZES = [
 
 def measured(network, theta):
     """Milliseconds of a gradient, a Gauss–Newton matrix and a Hessian."""
-    gradient = median_seconds(partial(network.value_and_gradient, theta))
+    # Copies of θ, as a network remembers the sums at the latest one.
+    gradient = median_seconds(lambda: network.value_and_gradient(theta.copy()))
     matrices = [
-        # A copy of θ, as a network remembers the products of the latest one.
         median_seconds(lambda e=exact: Curvature(network, theta + 0).gram(exact=e))
         for exact in (False, True)
     ]

@@ -73,7 +73,7 @@ def checked_data(
     rounds.n += 1
     (facts,) = dask.compute(
         {
-            name: [look(block, *ranges[name]) for block in own]
+            name: [look(block, *ranges[name], wanted=name != "X") for block in own]
             for name, own in blocks.items()
         }
     )
@@ -105,25 +105,31 @@ def as_array(collection: Any, name: str) -> Any:
 
 def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
     """Names, number and dtypes of the columns, as far as they are known."""
-    if not reset and estimator._table.has_categories:
-        raise ValueError(
-            "The model has categories, which Dask collections are not searched for: "
-            "predict partitions one by one, such as by X.map_partitions."
-        )
     frame = getattr(X, "_meta", None) if hasattr(X, "columns") else None
     if frame is None:
         _check_feature_names(estimator, X, reset=reset)
         if not np.isnan(X.shape[1] if X.ndim == 2 else np.nan):
             _check_n_features(estimator, X, reset=reset)
         return
-    for column, dtype in X.dtypes.items():
-        if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf":
-            raise ValueError(
-                f"Column {column!r} of X has dtype {dtype}, but it must hold real "
-                "numbers: encode categories and fill missing values first."
-            )
+    if reset:
+        _check_numbers(X.dtypes, "encode categories and fill missing values first")
     _check_feature_names(estimator, frame, reset=reset)
     _check_n_features(estimator, frame, reset=reset)
+    if not reset:
+        categories = estimator._table.categories or [None] * len(frame.columns)
+        numbers = [category is None for category in categories]
+        _check_numbers(X.dtypes[numbers], "it did in fit", nullable=True)
+
+
+def _check_numbers(dtypes: Any, otherwise: str, *, nullable: bool = False) -> None:
+    """Raise ValueError for a column of a frame that does not hold numbers."""
+    for column, dtype in dtypes.items():
+        plain = nullable or isinstance(dtype, np.dtype)
+        if not plain or getattr(dtype, "kind", "O") not in "biuf":
+            raise ValueError(
+                f"Column {column!r} of X has dtype {dtype}, but it must hold real "
+                f"numbers: {otherwise}."
+            )
 
 
 def _check_blocks(facts: Facts, dtype: np.dtype[Any]) -> None:

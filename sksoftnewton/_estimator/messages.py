@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,24 +70,24 @@ def outlier_messages(Y: Array, weight: Array) -> list[str]:
     Y : ndarray of shape (n, n_outputs)
     weight : ndarray of shape (n,)
     """
-    counted = np.flatnonzero(weight)
-    if len(counted) < LEAST_ROWS:
-        return []
-    most = max(1, len(counted) // ONE_IN)
+    counted: Any = slice(None) if weight.all() else np.flatnonzero(weight)
     weight = weight[counted]
+    if len(weight) < LEAST_ROWS:
+        return []
+    most = max(1, len(weight) // ONE_IN)
     messages = []
     for o, y in enumerate(Y[counted].T):
-        # A row that stands for many is their median, not an outlier.
-        median = np.quantile(y, 0.5, weights=weight, method="inverted_cdf")
-        deviation = np.abs(y - median)
-        squares = weight * (deviation / (deviation.max() or 1.0)) ** 2
-        largest = np.argsort(-squares, kind="stable")[:most]
-        n_needed = 1 + int(
-            np.searchsorted(np.cumsum(squares[largest]), squares.sum() / 2)
-        )
-        if squares.sum() == 0 or n_needed > most:
+        squares = _squared_deviations(y, weight)
+        half = squares.sum() / 2
+        if half == 0 or most * squares.max() < half:  # nearly always
             continue
-        which = ", ".join(str(row) for row in np.sort(counted[largest[:n_needed]])[:10])
+        largest = _largest(squares, most)
+        n_needed = 1 + int(np.searchsorted(np.cumsum(squares[largest]), half))
+        if n_needed > most:
+            continue
+        rows = largest[:n_needed]
+        rows = np.sort(rows if isinstance(counted, slice) else counted[rows])[:10]
+        which = ", ".join(map(str, rows))
         output = f" of output {o}" if Y.shape[1] > 1 else ""
         messages.append(
             f"More than half of the squared deviations of y{output} are those of row"
@@ -95,3 +96,31 @@ def outlier_messages(Y: Array, weight: Array) -> list[str]:
             "y on another scale, such as its logarithm."
         )
     return messages
+
+
+def _squared_deviations(y: Array, weight: Array) -> Array:
+    """Weighted squares about the median, in units that fit into numbers."""
+    squares = np.abs(y - _median(y, weight))
+    squares /= squares.max() or 1.0
+    squares *= squares
+    squares *= weight
+    return squares
+
+
+def _median(y: Array, weight: Array) -> float:
+    """The least value up to which half of the weight is.
+
+    A row that stands for many is their median, not an outlier.
+    """
+    if (weight == weight[0]).all():
+        return float(np.quantile(y, 0.5, method="inverted_cdf"))
+    order = np.argsort(y)
+    cumulative = np.cumsum(weight[order])
+    return float(y[order[np.searchsorted(cumulative, cumulative[-1] / 2)]])
+
+
+def _largest(values: Array, number: int) -> NDArray[np.intp]:
+    """Where the largest of many numbers are, in falling order; the first of equals."""
+    least = np.partition(values, len(values) - number)[len(values) - number]
+    some = np.flatnonzero(values >= least)
+    return some[np.argsort(-values[some], kind="stable")][:number]

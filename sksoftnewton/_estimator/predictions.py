@@ -10,7 +10,6 @@ import dask
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array
 
 from sksoftnewton._estimator.collections import as_array, check_columns, checked_data
 from sksoftnewton._matrices import canonical
@@ -42,7 +41,7 @@ def predict_interval(estimator: Any, X: Any, level: float) -> Any:
     lower, upper = ends[:, 0::2], ends[:, 1::2]
     if estimator._one_output:
         lower, upper = lower[:, 0], upper[:, 0]
-    return da.stack([lower, upper], axis=-1)
+    return da.stack([lower, upper], axis=-1, allow_unknown_chunksizes=True)
 
 
 def hidden_activations(estimator: Any, X: Any) -> Any:
@@ -53,10 +52,11 @@ def hidden_activations(estimator: Any, X: Any) -> Any:
 
 def score(estimator: Any, X: Any, y: Any, sample_weight: Any) -> float:
     """R², averaged over the outputs, from sums over the chunks."""
-    check_columns(estimator, X, reset=False)
-    data = checked_data(X, y, sample_weight, None)
+    m = len(estimator.output_coef_)
     model = _sent(estimator, "_posterior")
-    (errors,) = data.chunks.total(_squared_errors, model).rounded
+    predicted = _by_chunks(estimator, X, _predicted, m, model, False).persist()
+    data = checked_data(predicted, y, sample_weight, None)
+    (errors,) = data.chunks.total(_squared_errors).rounded
     mean = data.weight @ data.Y / data.weight.sum()
     variance = data.weight @ (data.Y - mean) ** 2
     # As scikit-learn: 1 for a constant that is predicted exactly, otherwise 0.
@@ -71,24 +71,32 @@ def _by_chunks(
 ) -> Any:
     """What a function makes of each chunk of X, an array of so many columns."""
     check_columns(estimator, X, reset=False)
-    X = as_array(X, "X")
-    dtype = float_dtype(X.dtype)
     # One node of the graph holds the model, however many chunks there are.
     model, *others = args
-    return X.map_blocks(
-        _of_checked,
-        function,
-        dask.delayed(model, pure=False),
-        *others,
-        n_columns=n_columns,
-        out_dtype=dtype,
-        chunks=(X.chunks[0], (n_columns,)),
-        dtype=dtype,
-        meta=np.empty((0, 0), dtype=dtype),
-    )
+    if not hasattr(X, "columns"):
+        X = as_array(X, "X")
+        model.__dict__.pop("feature_names_in_", None)  # chunks have none
+    dtype = _dtype_of(X, estimator)
+    made = {"n_columns": n_columns, "out_dtype": dtype}
+    model, meta = dask.delayed(model, pure=False), np.empty((0, n_columns), dtype=dtype)
+    if hasattr(X, "columns"):
+        return X.map_partitions(_of_part, function, model, *others, **made, meta=meta)
+    chunks = X.chunks[0], (n_columns,)
+    given = {"chunks": chunks, "dtype": dtype, "meta": meta}
+    return X.map_blocks(_of_part, function, model, *others, **made, **given)
 
 
-def _of_checked(
+def _dtype_of(X: Any, estimator: Any) -> np.dtype[Any]:
+    """The precision of predictions: float32 where all numbers are."""
+    if not hasattr(X, "columns"):
+        return float_dtype(X.dtype)
+    categories = estimator._table.categories or [None] * len(X.columns)
+    numbers = X.dtypes[[category is None for category in categories]]
+    single = len(numbers) and all(dtype == np.float32 for dtype in numbers)
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def _of_part(
     X: Any,
     function: Callable[..., Array],
     model: Any,
@@ -96,10 +104,11 @@ def _of_checked(
     n_columns: int,
     out_dtype: Any,
 ) -> Array:
+    """What a function makes of a chunk or a partition, checked as by `predict`."""
     if not X.shape[0]:  # partitions of frames may be empty
         return np.empty((0, n_columns), dtype=out_dtype)
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-    return function(model, canonical(X), *args)
+    made = function(model, canonical(model._validated(X)), *args)
+    return made.astype(out_dtype, copy=False)
 
 
 def _predicted(model: Any, X: Any, return_std: bool) -> Array:
@@ -117,8 +126,9 @@ def _memberships(model: Any, X: Any) -> Array:
     return f
 
 
-def _squared_errors(data: ArrayData, model: Any) -> Total:
-    residuals = data.Y - model._targets(data.X)
+def _squared_errors(data: ArrayData) -> Total:
+    """Of predictions, which stand in the place of X."""
+    residuals = data.Y - data.X
     return Total.of([(data.weight @ residuals**2,)])
 
 

@@ -110,6 +110,8 @@ def seen_results(
 
 def _some_rows(weight: Array, most: int) -> tuple[Index, Array]:
     """At most so many rows that have a weight, the same for the same weights."""
+    if len(weight) > most and weight.all():
+        return sampled(weight, most, np.random.default_rng(0))
     counted = np.flatnonzero(weight)
     if len(counted) <= most:
         return counted, weight[counted]

@@ -18,7 +18,7 @@ from sksoftnewton._inference.validation import Validation
 from sksoftnewton._inference.widths import GRAMS_TO_GROW, RAMPS_WORK, WidthSearch
 from sksoftnewton._network.problem import Layers, Problem
 from sksoftnewton._network.regimes import SMALL
-from sksoftnewton._rows.sampling import sampled
+from sksoftnewton._rows.sampling import all_but, sampled
 from sksoftnewton._rows.standardisation import Index
 
 # Rows on which starts, alpha, width, features and basis are chosen; more rows only
@@ -122,7 +122,7 @@ class Search:
 
         The units of the network before are divided. Rows that are held out stay so.
         """
-        others = np.setdiff1d(np.arange(self.n_rows), self._held_out)
+        others = all_but(self._held_out, self.n_rows)
         n_rows = min(
             len(others), GROWING_ROWS, GROWING_ELEMENTS // run.problem.n_columns
         )
@@ -171,7 +171,7 @@ class Search:
             return problems
         n_rows = min(n_rows, int(SELECTION_SHARE * self.n_rows))
         chosen, weight = sampled(problems[0].rows.weight, n_rows, self.rng)
-        others = np.setdiff1d(np.arange(self.n_rows), chosen)
+        others = all_but(chosen, self.n_rows)
         if len(others) > SELECTION_ROWS:
             others = np.sort(self.rng.choice(others, SELECTION_ROWS, replace=False))
         self._held_out = others
@@ -180,9 +180,12 @@ class Search:
         return [problem.on(chosen, weight) for problem in problems]
 
     def _refined(self, run: Run) -> Run:
-        """Converged on all rows."""
-        run = self._on_all_rows(self._on_most_rows(run))
-        if self.settings.alpha is None and has_evidence(run.network):
+        """Converged on all rows, at the alpha of a large sample if there is one."""
+        n_chosen_on = run.problem.rows.n_rows
+        run = self._on_most_rows(run)
+        settled = run.problem.rows.n_rows > n_chosen_on
+        run = self._on_all_rows(run)
+        if not settled and self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
 

@@ -12,7 +12,7 @@ from sksoftnewton._inference.monitor import Stopped
 from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.problem import Problem
-from sksoftnewton._network.regimes import NewtonSystems, Sketch
+from sksoftnewton._network.regimes import CHEAP_GRADIENTS, NewtonSystems, Sketch
 from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, STOPPED, Row, minimize
 from sksoftnewton._solver.points import ConvergenceRule, Point
 from sksoftnewton._solver.rules import small_decrease
@@ -237,6 +237,7 @@ class Trainer:
         if not iterations:
             return run.with_value()
         monitor.stage(run.problem, network)
+        known = network.knows_value_at(run.theta)  # `minimize` counts it again
 
         def after(point: Point, row: Row) -> bool:
             row["rounds"] = run.problem.rounds
@@ -255,6 +256,8 @@ class Trainer:
         )
         share = network.rows.n_rows / self.n_rows
         passes, seconds = run.spent
+        if known:
+            passes -= share
         alpha, _ = run.problem.units.alpha(network.alpha)
         history = tuple(
             {
@@ -280,7 +283,9 @@ class Trainer:
         return advanced
 
     def sketch_for(self, network: Network) -> Sketch:
-        """For samples the cost alone decides, also where problems are small."""
+        """For samples and a given alpha the cost decides, also in small problems."""
         sketch = self.settings.sketch
+        if self.settings.alpha is not None:
+            sketch = replace(sketch, small_gradients=CHEAP_GRADIENTS)
         sample = network.rows.n_rows < self.n_rows
         return replace(sketch, small=0) if sample else sketch

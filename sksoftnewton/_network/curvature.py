@@ -8,6 +8,7 @@ the dual form (`DualGaussNewton`), which is for few residuals.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,8 +16,18 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import softmax
 from sksoftnewton._network.objective import Network
-from sksoftnewton._network.products import Products, by_pairs, product_work, unfolded
-from sksoftnewton._rows.blocks import Block
+from sksoftnewton._network.pairs import (
+    DenseFeatures,
+    Features,
+    SparseFeatures,
+    by_entries,
+    by_pairs,
+    centred_sums,
+    number_of_pairs,
+    unfolded,
+)
+from sksoftnewton._network.products import Products
+from sksoftnewton._rows.blocks import Block, SparseBlock, slices
 from sksoftnewton._rows.sums import Terms, added
 
 Array = NDArray[np.float64]
@@ -183,30 +194,52 @@ class Curvature:
         p = network.n_params
         if kind == "countsketch":
             return float(2 * network.n_residuals * p + size * p**2 / 2)
-        return size * product_work(*network.shape1, network.rows.n_outputs)
+        return size * network.row_work
 
     def gram_work(self) -> float:
         """Multiply-adds of `gram`."""
-        rows = self.network.rows
-        per_row = product_work(*self.network.shape1, rows.n_outputs)
-        return float(rows.n_rows * per_row)
+        return float(self.network.rows.n_rows * self.network.row_work)
 
     def _block_sums(self, block: Block, exact: bool) -> Terms:
         network = self.network
         memberships = softmax(block.logits(self.A1))
         products = Products(network.activation, self.A2, exact, network.rows.scratch)
-        k, D = network.shape1
-        made = k * (k + 1) / 2 + k**2 + (D**2 / 2 if by_pairs(k, D) else k * D)
-        step = int(np.clip(PART_ELEMENTS / made, *PART_ROWS))
-        return added(
+        sums = added(
             products.of(
-                memberships[:, rows],
-                network.in_coordinates(features),
-                block.targets[:, rows],
-                block.weight[rows],
+                memberships[:, rows], x, block.targets[:, rows], block.weight[rows]
             )
-            for rows, features in block.dense(step)
+            for rows, x in self._parts(block)
         )
+        if not self._by_entries(block):
+            return sums
+        first, cross, *rest = sums
+        return *centred_sums(first, cross, block.shift), *rest
+
+    def _parts(self, block: Block) -> Iterator[tuple[slice, Features]]:
+        """Rows of a block whose products fit in the cache, and their features."""
+        network = self.network
+        k, D = network.shape1
+        made = number_of_pairs(k) + k**2
+        if self._by_entries(block):
+            for rows in slices(block.weight.size, _part_rows(made)):
+                yield rows, SparseFeatures(block.part(rows))
+            return
+        made += number_of_pairs(D) if by_pairs(k, D) else k * D
+        for rows, features in block.dense(_part_rows(made)):
+            x = network.in_coordinates(features)
+            yield rows, DenseFeatures(x, network.rows.scratch)
+
+    def _by_entries(self, block: Block) -> TypeGuard[SparseBlock]:
+        return (
+            isinstance(block, SparseBlock)
+            and self.network.whitening is None
+            and by_entries(block.entries_per_row, self.network.shape1[1])
+        )
+
+
+def _part_rows(made: int) -> int:
+    """Rows of a part, if so many numbers are made of each."""
+    return int(np.clip(PART_ELEMENTS / made, *PART_ROWS))
 
 
 def _throws(key: int, first: int, n: int) -> tuple[NDArray[np.uint64], Array]:

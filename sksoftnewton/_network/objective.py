@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation, softmax
 from sksoftnewton._network.coordinates import Whitening
+from sksoftnewton._network.products import product_work
 from sksoftnewton._rows.blocks import Block
 from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.sums import Terms
@@ -91,14 +92,23 @@ class Network:
         # The sums that the latest Gauss–Newton matrix was made of, and their θ; they
         # do not depend on alpha.
         self.products: tuple[Array | None, Terms] = (None, ())
+        # The same for the sums of the latest value and gradient.
+        self._latest: tuple[Array | None, Terms] = (None, ())
         # Multiply-adds of one value and gradient: two matrix products and exp.
         width = max(n_hidden, LEAST_WIDTH)
         per_row = 2 * width * rows.entries_per_row + n_hidden * EXPONENTIAL
         self.gradient_work = float(rows.n_rows * per_row)
 
+    @cached_property
+    def row_work(self) -> float:
+        """Multiply-adds that a row adds to a Gauss–Newton matrix or the Hessian."""
+        rows, D = self.rows, self.shape1[1]
+        entries = rows.entries_per_row if self.whitening is None else D
+        return product_work(*self.shape1, rows.n_outputs, entries)
+
     def __getstate__(self) -> dict[str, Any]:
         """What functions of blocks need where the rows are: no sums, no matrices."""
-        state = {**self.__dict__, "products": (None, ())}
+        state = {**self.__dict__, "products": (None, ()), "_latest": (None, ())}
         state.pop("kernel", None)
         return state
 
@@ -119,11 +129,14 @@ class Network:
     def with_alpha(self, alpha: tuple[float, float]) -> Network:
         """The same network with other penalties."""
         other = self.on(self.rows, alpha)
-        other.products = self.products
+        other.products, other._latest = self.products, self._latest
         return other
 
     def knows_products_at(self, theta: Array) -> bool:
         return self.products[0] is theta
+
+    def knows_value_at(self, theta: Array) -> bool:
+        return self._latest[0] is theta
 
     @cached_property
     def kernel(self) -> Array:
@@ -178,15 +191,9 @@ class Network:
 
     def residual_squares(self, theta: Array) -> Array:
         """Σ ω c² of each output, shape (n_outputs,)."""
-        A1, A2 = self.layers(theta)
-
-        def terms(block: Block) -> Terms:
-            c = self.activation.value(A2 @ softmax(block.logits(A1))) - block.targets
-            return (c**2 @ block.weight,)
-
-        (squares,) = self.rows.sum(terms, 2 * self.n_hidden)
-        total: Array = squares
-        return total
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares: Array = self._sums_at(theta)[0]
+        return squares
 
     def resolution(self, value: float) -> float:
         """Rounding error of F: that of the residuals, of size ε times the targets."""
@@ -199,17 +206,28 @@ class Network:
         return 0.5 * float(self.ridge @ theta**2)
 
     def value(self, theta: Array) -> float:
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = float(self.residual_squares(theta).sum())
+        squares = float(self.residual_squares(theta).sum())
         return 0.5 * squares / self.rows.total_weight + self.penalty(theta)
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """F and its gradient.
+        """F and its gradient."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares, first, second = self._sums_at(theta)
+            gradient = self.covector(first, second)
+        value = 0.5 * float(squares.sum()) / self.rows.total_weight
+        return value + self.penalty(theta), gradient + self.ridge * theta
+
+    def _sums_at(self, theta: Array) -> Terms:
+        """Σ ω c² of each output, and the gradient by A1 and A2, times Σω.
+
+        They are kept for the same θ under another alpha.
 
         With E = exp(z), S = Σ E and r = ω h' c, the gradient by z is
         E ∘ (A2ᵀ r − Σ r u) / S: apart from exp, it passes over the n x k numbers
         in matrix products and one multiplication.
         """
+        if self.knows_value_at(theta):
+            return self._latest[1]
         A1, A2 = self.layers(theta)
         # The largest logit is not below 0: S >= 1.
         A1 = (A1 - A1.mean(axis=0)).astype(self.rows.dtype, copy=False)
@@ -224,7 +242,7 @@ class Network:
             E = block.logits(A1, out=scratch("E", self.n_hidden, n))
             np.exp(E, out=E)
             sums = _times(head, E, out=scratch("sums", len(head), n))
-            if not np.isfinite(sums[0]).all():  # overflow: leave out a common factor
+            if not np.isfinite(sums).all():  # overflow: leave out a common factor
                 block.logits(A1, out=E)
                 E -= np.max(E, axis=0)
                 np.exp(E, out=E)
@@ -233,31 +251,29 @@ class Network:
             u /= S
             both = scratch("both", len(head), n)
             r = both[:-1]
-            loss = self._weighted_residuals(block, u, r)
+            squares = self._weighted_residuals(block, u, r)
             r /= S
             np.add.reduce(np.multiply(r, u, out=u), axis=0, out=both[-1])
             s = np.matmul(tail, both, out=scratch("s", self.n_hidden, n))
             s *= E
-            return loss, block.outer(s), r @ E.T
+            return squares, block.outer(s), r @ E.T
 
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares, first, second = self.rows.sum(terms, 2 * self.n_hidden)
-            gradient = self.covector(first, second)
-        value = 0.5 * float(squares) / self.rows.total_weight + self.penalty(theta)
-        return value, gradient + self.ridge * theta
+        sums = self.rows.sum(terms, 2 * self.n_hidden)
+        self._latest = theta, sums
+        return sums
 
-    def _weighted_residuals(self, block: Block, u: Array, out: Array) -> float:
-        """Σ ω c² of a block; ``out`` becomes ω h'(u) ∘ c."""
+    def _weighted_residuals(self, block: Block, u: Array, out: Array) -> list[float]:
+        """Σ ω c² of a block and each output; ``out`` becomes ω h'(u) ∘ c."""
         h = self.activation
         if h.name == "identity":
             c = np.subtract(u, block.targets, out=self.rows.scratch("c", *u.shape))
             np.multiply(c, block.weight, out=out)
-            return float(np.vdot(out, c))
+            return [float(np.vdot(*both)) for both in zip(out, c, strict=True)]
         c = h.value(u) - block.targets
         np.multiply(c, block.weight, out=out)
-        loss = float(np.vdot(out, c))
+        squares = [float(np.vdot(*both)) for both in zip(out, c, strict=True)]
         out *= h.d1(u)
-        return loss
+        return squares
 
     def gauss_newton_product(self, theta: Array, vector: Array) -> Array:
         """(JᵀJ + ridge) v, with J the weighted Jacobian of the residuals."""

@@ -8,27 +8,28 @@ as 0. The second derivatives of a row are
     of A1 and A2_o   C ⊗ x,    C_ij = (p a_i − r f_i) f_j + δ_ij r f_i
     within A2_o      p f fᵀ.
 
-W and x xᵀ are symmetric, so the largest part takes one product of the pairs of units
-with the pairs of features, p²/4 multiply-adds a row for p parameters.
+The largest part takes p²/4 multiply-adds a row for p parameters, see `Features`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._activations import Activation
+from sksoftnewton._network.pairs import (
+    SPARSE_PRODUCT,
+    Features,
+    by_entries,
+    by_pairs,
+    number_of_pairs,
+)
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
-Index = NDArray[np.intp]
-
-# With more features a unit than this, making their pairs costs more than it saves.
-FEATURES_PER_UNIT = 10
 
 
 @dataclass(frozen=True)
@@ -48,19 +49,19 @@ class Products:
     exact: bool
     scratch: Scratch
 
-    def of(self, f: Array, x: Array, targets: Array, weight: Array) -> Terms:
+    def of(self, f: Array, x: Features, targets: Array, weight: Array) -> Terms:
         """The sums over rows.
 
         Parameters
         ----------
         f : ndarray of shape (k, n), memberships
-        x : ndarray of shape (D, n)
+        x : Features
         targets : ndarray of shape (n_outputs, n)
         weight : ndarray of shape (n,), ω
 
         Returns
         -------
-        first : ndarray, see `unfolded`
+        first : ndarray, moments for W
         cross : ndarray of shape (n_outputs, k, k, D)
         second : ndarray of shape (n_outputs, k, k)
         unit : ndarray of shape (k,), trace of JᵀJ over a unit's features
@@ -75,12 +76,12 @@ class Products:
             c = weight * (h.value(u) - targets)
             p, r = g + c * h.d2(u), slope * c
         k, n = f.shape
-        W = self.scratch("W", k * (k + 1) // 2, n)
+        W = self.scratch("W", number_of_pairs(k), n)
         C = self.scratch("C", k, k, n)
         cross: list[Array] = []
         second: list[Array] = []
         unit = np.zeros(k)
-        norms = np.sum(x**2, axis=0)
+        norms = x.norms
         for A2_o, u_o, g_o, p_o, r_o in zip(self.A2, u, g, p, r, strict=True):
             a = f * (A2_o[:, None] - u_o)
             unit += a**2 @ (g_o * norms)
@@ -91,10 +92,9 @@ class Products:
             np.multiply(left[:, None], f, out=C)
             if self.exact:
                 C.reshape(k * k, n)[:: k + 1] += r_o * f
-            cross.append((C.reshape(k * k, n) @ x.T).reshape(k, k, -1))
+            cross.append(x.outer(C.reshape(k * k, n)).reshape(k, k, -1))
             second.append((p_o * f) @ f.T)
-        first = _moments(W, x, k, self.scratch)
-        return first, np.stack(cross), np.stack(second), unit, g @ (f**2).T
+        return x.moments(W, k), np.stack(cross), np.stack(second), unit, g @ (f**2).T
 
     def _add_pairs(
         self, W: Array, left: Array, a: Array, f: Array, r: Array, first: bool
@@ -115,57 +115,13 @@ class Products:
             start += k - i
 
 
-def _moments(W: Array, x: Array, k: int, scratch: Scratch) -> Array:
-    """Σ W_ij x xᵀ for every pair of units.
-
-    Returns
-    -------
-    ndarray of shape (k (k + 1) / 2, D (D + 1) / 2), or, for many features,
-    (k (k + 1) / 2, D, D).
-    """
-    D, n = x.shape
-    if by_pairs(k, D):
-        pairs, start = scratch("x pairs", D * (D + 1) // 2, n), 0
-        for d in range(D):
-            np.multiply(x[d], x[d:], out=pairs[start : start + D - d])
-            start += D - d
-        by_pair: Array = W @ pairs.T
-        return by_pair
-    moments = np.empty((len(W), D, D), dtype=x.dtype)
-    weighted, start = scratch("x weighted", k, D, n), 0
-    for i in range(k):
-        here = slice(start, start + k - i)
-        part = np.multiply(W[here, None], x, out=weighted[: k - i])
-        moments[here] = (part.reshape(-1, n) @ x.T).reshape(-1, D, D)
-        start += k - i
-    return moments
-
-
-def by_pairs(k: int, n_coordinates: int) -> bool:
-    """Whether pairs of features are made for k units."""
-    return n_coordinates <= FEATURES_PER_UNIT * k
-
-
-def unfolded(first: Array, k: int, n_coordinates: int) -> Array:
-    """The block of A1, shape (k D, k D), from the sums of `Products`."""
-    D = n_coordinates
-    if first.ndim == 2:
-        first = np.take(first, _place_of_pair(D), axis=1)
-    blocks = first[_place_of_pair(k)]  # (k, k, D, D)
-    return blocks.transpose(0, 2, 1, 3).reshape(k * D, k * D)
-
-
-@lru_cache(maxsize=32)
-def _place_of_pair(n: int) -> Index:
-    """Where the pair (i, j) or (j, i) stands among those with i ≤ j, (n, n)."""
-    place = np.empty((n, n), dtype=np.intp)
-    i, j = np.triu_indices(n)
-    place[i, j] = place[j, i] = np.arange(len(i))
-    return place
-
-
-def product_work(k: int, n_coordinates: int, n_outputs: int) -> float:
+def product_work(
+    k: int, n_coordinates: int, n_outputs: int, entries_per_row: float
+) -> float:
     """Multiply-adds of the products of one row."""
-    D = n_coordinates
-    features = D * (D + 1) / 2 if by_pairs(k, D) else D**2
-    return float(k * (k + 1) / 2 * features + n_outputs * k**2 * D)
+    D, e = n_coordinates, entries_per_row
+    if by_entries(e, D):
+        pairs, entries = SPARSE_PRODUCT * e**2 / 2, SPARSE_PRODUCT * e
+    else:
+        pairs, entries = number_of_pairs(D) if by_pairs(k, D) else D**2, D
+    return float(number_of_pairs(k) * pairs + n_outputs * k**2 * entries)

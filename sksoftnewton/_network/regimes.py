@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.dual import DualGaussNewton
 from sksoftnewton._network.objective import Network
-from sksoftnewton._network.products import product_work
 from sksoftnewton._solver.directions import DualSystem, PrimalSystem, Step, System
 from sksoftnewton._solver.points import Point
 from sksoftnewton._solver.quasi_newton import MEMORY, Metric, QuasiNewton
@@ -23,9 +22,11 @@ EXACT, SKETCHED, DUAL, MATRIX_FREE = "exact", "sketched", "dual", "matrix-free"
 PRIMAL_PARAMS, DUAL_RESIDUALS = 4000, 4000
 # Pairs of p numbers each that very large models keep.
 MATRIX_FREE_MEMORY = 10
-# Up to so many observations problems are solved exactly. Beyond, the exact matrix
-# serves up to so many rows a parameter if it costs no more than so many gradients.
-SMALL = 2048
+# Up to so many observations no rows are drawn, and the matrix of all rows is the system
+# if it costs no more than so many gradients: the evidence asks for more of convergence
+# than F, and exact steps give it. Else, up to so many rows a parameter, if it costs no
+# more than so many.
+SMALL, SMALL_GRADIENTS = 2048, 30
 FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 10
 FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
 # Near the end the Hessian of all rows serves if it costs no more gradients.
@@ -52,22 +53,30 @@ class Sketch:
     kind : {"auto", "none", "uniform", "leverage", "countsketch"}
     size : int (rows), float (rows a parameter) or "auto"
     small : int
-        "auto" is exact up to so many observations.
+        "auto" draws no rows of up to so many observations.
+    small_gradients : int
+        What a matrix of all of these may cost to be the system, in gradients.
     """
 
     kind: str = "auto"
     size: int | float | str = "auto"
     small: int = SMALL
+    small_gradients: int = SMALL_GRADIENTS
 
     def rows(self, network: Network) -> int:
         """Rows of a sketch for a network; all of its rows at most."""
         p, n = network.n_params, network.rows.n_rows
+        if self.kind == "none" or (self.kind == "auto" and self.is_small(network)):
+            return n
         if isinstance(self.size, str):
-            affordable = SKETCH_GRADIENTS * network.gradient_work / _row_work(network)
+            affordable = SKETCH_GRADIENTS * network.gradient_work / network.row_work
             size = np.clip(affordable, LEAST_SKETCH * p, LARGEST_SKETCH * p)
         else:
             size = self.size * p if isinstance(self.size, float) else self.size
         return int(min(max(size, 1), n))
+
+    def is_small(self, network: Network) -> bool:
+        return network.rows.total_weight * network.rows.n_outputs <= self.small
 
 
 def regime(network: Network, sketch: Sketch) -> str:
@@ -76,23 +85,18 @@ def regime(network: Network, sketch: Sketch) -> str:
     observations = network.rows.total_weight * network.rows.n_outputs
     if p > PRIMAL_PARAMS or (n < p and observations < p):
         return DUAL if n <= DUAL_RESIDUALS else MATRIX_FREE
-    if sketch.kind == "none" or sketch.rows(network) == network.rows.n_rows:
-        return EXACT
-    if sketch.kind == "auto":
-        first = network.rows.n_rows <= FIRST_SAMPLE * p
-        cheap = _gradients(network) <= CHEAP_GRADIENTS
-        if observations <= sketch.small or (first and cheap):
-            return EXACT
-    return SKETCHED
-
-
-def _row_work(network: Network) -> float:
-    return product_work(*network.shape1, network.rows.n_outputs)
+    draws_none = sketch.rows(network) == network.rows.n_rows
+    if sketch.kind != "auto":
+        return EXACT if draws_none else SKETCHED
+    few = draws_none or network.rows.n_rows <= FIRST_SAMPLE * p
+    small = sketch.is_small(network)
+    affordable = sketch.small_gradients if small else CHEAP_GRADIENTS
+    return EXACT if few and _gradients(network) <= affordable else SKETCHED
 
 
 def _gradients(network: Network) -> float:
     """What a matrix of all rows costs, in gradients."""
-    return float(network.rows.n_rows * _row_work(network) / network.gradient_work)
+    return float(network.rows.n_rows * network.row_work / network.gradient_work)
 
 
 class NewtonSystems:
@@ -102,8 +106,8 @@ class NewtonSystems:
       the Hessian itself, which converges quadratically, wherever it is positive
       definite under the damping of the moment.
     - Sketched: a quasi-Newton iteration in the metric of a sketched Gauss–Newton
-      matrix, a new sketch every iteration; near the end the Hessian of all rows where
-      it costs a few gradients.
+      matrix, a new sketch every iteration, or that of all rows where these are few;
+      near the end the Hessian of all rows where it costs a few gradients.
     - Dual: the N x N Gauss–Newton system, for more parameters than residuals.
     - Matrix-free: the quasi-Newton iteration in the damping metric.
 
@@ -179,6 +183,8 @@ class _Metrics:
         curvature = Curvature(self.network, point.theta)
         if self._regime == MATRIX_FREE:
             return Metric(None, curvature.diagonal_metric(), 0.0, 0)
+        if self._size == self.network.rows.n_rows:
+            return Metric(*curvature.gram(), curvature.gram_work(), 0)
         matrix, metric = curvature.sketched_gram(self._kind, self._size, self._rng)
         work = curvature.sketch_work(self._kind, self._size)
         return Metric(matrix, metric, work, self._size)

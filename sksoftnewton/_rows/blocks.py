@@ -50,8 +50,7 @@ class DenseBlock:
 
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         """At most ``step`` rows at a time: which they are, and their features."""
-        for start in range(0, self.weight.size, step):
-            rows = slice(start, start + step)
+        for rows in slices(self.weight.size, step):
             yield rows, self.features[:, rows]
 
 
@@ -96,12 +95,40 @@ class SparseBlock:
 
     def dense(self, step: int) -> Iterator[tuple[slice, Array]]:
         n, d = self.scaled.shape
-        for start in range(0, n, step):
-            rows = slice(start, start + step)
-            size = (d + 1, min(step, n - start))
-            features = np.ones(size, dtype=self.scaled.dtype)
-            features[:-1] = self.scaled[rows].toarray().T - self.shift[:, None]
+        for rows in slices(n, step):
+            part = rows_of(self.scaled, rows)
+            features = np.ones((d + 1, part.shape[0]), dtype=self.scaled.dtype)
+            features[:-1] = part.toarray().T - self.shift[:, None]
             yield rows, features
+
+    @property
+    def entries_per_row(self) -> float:
+        """Stored entries, and a one, in the mean."""
+        return float(self.scaled.nnz / self.scaled.shape[0] + 1)
+
+    def part(self, rows: slice) -> SparseBlock:
+        """Consecutive rows of the block."""
+        return SparseBlock(
+            rows_of(self.scaled, rows),
+            self.shift,
+            self.targets[:, rows],
+            self.weight[rows],
+            self.first_row + rows.start,
+        )
+
+
+def slices(n_rows: int, step: int) -> Iterator[slice]:
+    """At most ``step`` of so many rows at a time."""
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def rows_of(X: sp.csr_array, rows: slice) -> sp.csr_array:
+    """Consecutive rows, whose entries are not copied."""
+    indptr = X.indptr[rows.start : rows.stop + 1]
+    entries = slice(indptr[0], indptr[-1])
+    there = X.data[entries], X.indices[entries], indptr - indptr[0]
+    return sp.csr_array(there, shape=(len(indptr) - 1, X.shape[1]))
 
 
 Block = DenseBlock | SparseBlock

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from operator import getitem
 from typing import Any
 
@@ -50,9 +51,9 @@ class Chunks:
 
     def mapped(self, function: Callable[..., Any], *arguments: Any) -> Chunks:
         """Chunks of what a function makes of each object."""
-        return Chunks(
-            self._applied(function, *arguments), self.bounds, self.rounds, self.kept
-        )
+        call = dask.delayed(function, pure=False)
+        objects = [call(chunk, *arguments) for chunk in self.objects]
+        return Chunks(objects, self.bounds, self.rounds, self.kept)
 
     def mapped_each(self, function: Callable[..., Any], arguments: list[Any]) -> Chunks:
         """As `mapped`, with an argument of its own for each object."""
@@ -64,36 +65,57 @@ class Chunks:
 
     def filtered(self, function: Callable[..., Any], sizes: list[int]) -> Chunks:
         """Chunks of what a function leaves of each object, so many rows of it."""
-        mapped = self._applied(function)
-        objects = [chunk for chunk, n in zip(mapped, sizes, strict=True) if n]
+        call = dask.delayed(function, pure=False)
+        objects = [
+            call(chunk) for chunk, n in zip(self.objects, sizes, strict=True) if n
+        ]
         bounds = np.cumsum([0, *(n for n in sizes if n)])
         return Chunks(objects, bounds, self.rounds, self.kept)
 
     def answers(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
         """What a function makes of each object, here."""
-        return self._computed(self._applied(function, *arguments))
+        return self.answers_of(
+            function, dict.fromkeys(range(len(self.objects)), arguments)
+        )
 
     def answers_of(
         self, function: Callable[..., Any], arguments: dict[int, tuple[Any, ...]]
     ) -> list[Any]:
         """As `answers`, from the chunks of the given numbers, each with arguments."""
-        call = dask.delayed(function, pure=False)
-        return self._computed(
-            [call(self.objects[i], *own) for i, own in arguments.items()]
-        )
+        ask = dask.delayed(_each, pure=False)
+        asked = [[i for i in group if i in arguments] for group in self._groups]
+        asked = [group for group in asked if group]
+        questions = [
+            ask(function, self._of(group), [arguments[i] for i in group])
+            for group in asked
+        ]
+        found: dict[int, Any] = {}
+        for group, answers in zip(asked, self._computed(questions), strict=True):
+            found.update(zip(group, answers, strict=True))
+        return [found[i] for i in arguments]
 
     def total(self, function: Callable[..., Total], *arguments: Any) -> Total:
         """The sum of what a function makes of each object."""
-        add = dask.delayed(_joined, pure=False)
-        terms = self._applied(function, *arguments)
+        ask, add = (dask.delayed(f, pure=False) for f in (_sum, _joined))
+        terms = [ask(function, self._of(group), arguments) for group in self._groups]
         while len(terms) > FAN_IN:
             groups = range(0, len(terms), FAN_IN)
             terms = [add(terms[i : i + FAN_IN]) for i in groups]
         return _joined(self._computed(terms))  # the last ones here: one journey less
 
-    def _applied(self, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-        call = dask.delayed(function, pure=False)
-        return [call(chunk, *arguments) for chunk in self.objects]
+    def _of(self, group: list[int]) -> list[Any]:
+        return [self.objects[i] for i in group]
+
+    @cached_property
+    def _groups(self) -> list[list[int]]:
+        """The chunks that one task of a question is about, those of one worker.
+
+        A task costs more than it takes to be asked. Where the chunks are is not known
+        before they are there, and may change; then Dask moves them once.
+        """
+        if self._client is None or not self.kept:
+            return [[i] for i in range(len(self.objects))]
+        return groups_by_worker(self._client, self.objects)
 
     def _computed(self, questions: list[Any]) -> list[Any]:
         self.rounds.n += 1
@@ -119,6 +141,19 @@ class Chunks:
         return {i: (part - self.bounds[i],) for i, part in parts.items()}
 
 
+def _each(
+    function: Callable[..., Any], chunks: list[Any], arguments: list[tuple[Any, ...]]
+) -> list[Any]:
+    """What a function makes of each of some chunks."""
+    return [function(chunk, *own) for chunk, own in zip(chunks, arguments, strict=True)]
+
+
+def _sum(
+    function: Callable[..., Total], chunks: list[Any], arguments: tuple[Any, ...]
+) -> Total:
+    return Total.joined(function(chunk, *arguments) for chunk in chunks)
+
+
 def _joined(totals: list[Total]) -> Total:
     return Total.joined(totals)
 
@@ -126,6 +161,27 @@ def _joined(totals: list[Total]) -> Total:
 def _client_of(question: Any) -> Any:
     """The client of the cluster that would answer, None where there is no cluster."""
     return getattr(get_scheduler(collections=[question]), "__self__", None)
+
+
+def groups_by_worker(client: Any, objects: list[Any]) -> list[list[int]]:
+    """The numbers of objects that are on one worker, a group for each of its threads.
+
+    What no worker has, such as when one was lost, stands alone.
+    """
+    from distributed import futures_of, wait  # there is a client
+
+    futures: Any = futures_of(objects)  # type: ignore[no-untyped-call]
+    wait(futures)  # type: ignore[no-untyped-call]
+    threads, places = client.nthreads(), client.who_has(futures)
+    on_worker: dict[Any, list[int]] = {}
+    for i, future in enumerate(futures):
+        workers = sorted(set(places.get(future.key, ())) & set(threads))
+        on_worker.setdefault(workers[0] if workers else i, []).append(i)
+    parts = [
+        np.array_split(own, min(threads.get(worker, 1), len(own)))
+        for worker, own in on_worker.items()
+    ]
+    return [part.tolist() for of_worker in parts for part in of_worker]
 
 
 def memory_of_workers(question: Any) -> float:

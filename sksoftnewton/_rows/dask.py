@@ -56,41 +56,36 @@ class DaskData:
     Parameters
     ----------
     chunks : Chunks of ArrayData
+    Y, weight : ndarray of shape (n, n_outputs) and (n,), here
     origin : ndarray of shape (n_features,), the first row of X, 0 for CSR chunks
-    n_outputs : int
     dtype : float32 or float64
     sparse : bool
+    known : (ndarray, ndarray) of shape (n_features,), or None
+        The extremes, where they are known.
     """
 
     def __init__(
-        self, chunks: Chunks, origin: Array, n_outputs: int, dtype: Any, sparse: bool
+        self,
+        chunks: Chunks,
+        Y: Array,
+        weight: Array,
+        origin: Array,
+        dtype: Any,
+        sparse: bool,
+        known: tuple[Array, Array] | None = None,
     ) -> None:
         self.chunks = chunks
+        self.Y, self.weight = Y, weight
         self.origin = origin
-        self.n_features, self.n_outputs = len(origin), n_outputs
+        self.n_features, self.n_outputs = len(origin), Y.shape[1]
         self.dtype = np.dtype(dtype)
         self.sparse = sparse
         self.rounds = chunks.rounds
-
-    @cached_property
-    def _columns(self) -> tuple[Array, Array]:
-        parts = self.chunks.answers(_targets_and_weight)
-        Y, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Y, weight
-
-    @property
-    def Y(self) -> Array:  # noqa: N802
-        return self._columns[0]
-
-    @property
-    def weight(self) -> Array:
-        return self._columns[1]
+        self._known = known
 
     @cached_property
     def extremes(self) -> tuple[Array, Array]:
-        parts = self.chunks.answers(_extremes)
-        lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
-        return lowest.min(axis=0), highest.max(axis=0)
+        return self._known or _joint_extremes(self.chunks.answers(_extremes))
 
     @cached_property
     def standardisation(self) -> Standardisation:
@@ -138,7 +133,9 @@ class DaskData:
         parts = np.split(self.weight, bounds[1:-1])
         sizes = [int(np.count_nonzero(part)) for part in parts]
         chunks = self.chunks.filtered(_counted, sizes)
-        return DaskData(chunks, self.origin, self.n_outputs, self.dtype, self.sparse)
+        some = np.flatnonzero(self.weight)
+        Y, weight = self.Y[some], self.weight[some]
+        return DaskData(chunks, Y, weight, self.origin, self.dtype, self.sparse)
 
     def rows(
         self,
@@ -311,10 +308,6 @@ def _itself(chunk: Any) -> Any:
     return chunk
 
 
-def _targets_and_weight(data: ArrayData) -> tuple[Array, Array]:
-    return data.Y, data.weight
-
-
 def _counted(data: ArrayData) -> ArrayData:
     """A copy of the rows of positive weight."""
     some = np.flatnonzero(data.weight)
@@ -323,6 +316,11 @@ def _counted(data: ArrayData) -> ArrayData:
 
 def _extremes(data: ArrayData) -> tuple[Array, Array]:
     return data.extremes
+
+
+def _joint_extremes(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
+    return lowest.min(axis=0), highest.max(axis=0)
 
 
 def _double(rows: Rows) -> Rows:
@@ -375,9 +373,23 @@ def chunked(
         objects.append(make(parts["X"], parts["y"], weight, dtype, int(start)))
     kept = ROOM * n_bytes <= memory_of_workers(objects[0])
     chunks = Chunks(objects, bounds, rounds, kept)
-    n_outputs = facts["y"][0].n_columns
-    sparse = facts["X"][0].sparse
-    return DaskData(chunks, _first_row(facts["X"]), n_outputs, dtype, sparse)
+    Y = _values(facts["y"]).reshape(int(bounds[-1]), -1)
+    weights = facts.get("sample_weight")
+    return DaskData(
+        chunks,
+        Y,
+        np.ones(len(Y)) if weights is None else _values(weights),
+        _first_row(facts["X"]),
+        dtype,
+        facts["X"][0].sparse,
+        _joint_extremes([block.extremes for block in facts["X"]]),
+    )
+
+
+def _values(facts: list[BlockFacts]) -> Array:
+    """What blocks hold that are wanted here, one after the other."""
+    parts = [block.values for block in facts if block.values is not None]
+    return np.concatenate(parts, dtype=np.float64)
 
 
 def _first_row(facts: list[BlockFacts]) -> Array:

@@ -9,6 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from sksoftnewton._rows.standardisation import extremes
+
 
 @dataclass(frozen=True)
 class BlockFacts:
@@ -26,6 +28,10 @@ class BlockFacts:
     bad : (int, int, float) or None
         Row in the block, column and value of an entry that is not finite or lies
         outside the range.
+    extremes : (ndarray, ndarray) of shape (n_columns,)
+        Least and largest number of each column; (∞, −∞) where there are none.
+    values : ndarray or None
+        The block itself, where all of it is wanted here.
     """
 
     n_rows: int
@@ -36,17 +42,24 @@ class BlockFacts:
     n_bytes: int
     origin: NDArray[np.float64]
     bad: tuple[int, int, float] | None
+    extremes: tuple[NDArray[np.float64], NDArray[np.float64]]
+    values: NDArray[Any] | None = None
 
 
-def facts_of(block: Any, lower: float, upper: float) -> BlockFacts:
+def facts_of(
+    block: Any, lower: float, upper: float, *, wanted: bool = False
+) -> BlockFacts:
     """The facts of an array or sparse matrix whose entries lie in a range."""
     sparse = bool(sp.issparse(block))
     block = sp.csr_array(block) if sparse else np.asarray(block)
     stored = block.data if sparse else block
     real = stored.dtype.kind in "biuf"
     n_columns = block.shape[1] if block.ndim > 1 else 1
-    some = real and not sparse and len(block)
-    first = block[0].astype(np.float64) if some else np.zeros(n_columns)
+    some = bool(real and block.shape[0])
+    first = np.zeros(n_columns)
+    if some and not sparse:
+        first = block[0].astype(np.float64)
+    none = np.full(n_columns, np.inf), np.full(n_columns, -np.inf)
     return BlockFacts(
         n_rows=block.shape[0],
         n_columns=n_columns,
@@ -56,6 +69,8 @@ def facts_of(block: Any, lower: float, upper: float) -> BlockFacts:
         n_bytes=stored.nbytes,
         origin=np.atleast_1d(first),
         bad=_first_bad(block, stored, lower, upper) if real else None,
+        extremes=extremes(block.reshape(-1, n_columns)) if some else none,
+        values=block if wanted else None,
     )
 
 

@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import DTypeLike, NDArray
 
 from sksoftnewton._rows.basis import Basis, standardisation_of
-from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock
+from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock, rows_of
 from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.interface import (
     DENSE_ROWS,
@@ -235,7 +235,8 @@ class Rows(WeightedRows):
         targets = self.targets[rows].T.astype(self.dtype, copy=False)
         weight = self.weight[rows].astype(self.dtype, copy=False)
         if self.sparse:
-            return SparseBlock(self.X[rows], self._shift, targets, weight, first)
+            X = rows_of(self.X, rows) if isinstance(rows, slice) else self.X[rows]
+            return SparseBlock(X, self._shift, targets, weight, first)
         kept = self._standardised
         features = self._standardised_block(rows) if kept is None else kept[:, rows]
         return DenseBlock(features, targets, weight, first)
@@ -302,7 +303,7 @@ class Rows(WeightedRows):
 
     def _views(self, size: int, starts: range) -> list[Block] | None:
         """The blocks of a size, made once; None where they would be copies."""
-        if self.sparse or self._standardised is None:
+        if not self.sparse and self._standardised is None:
             return None
         if size not in self._blocks:
             self._blocks[size] = [self.block(slice(i, i + size)) for i in starts]

@@ -54,3 +54,10 @@ def inclusion_probabilities(weight: Array, size: int) -> Array:
     else:
         probability[falling[size:]] = 0.0
     return probability
+
+
+def all_but(rows: Index, n: int) -> Index:
+    """The numbers below n that are not among the given ones, ascending."""
+    left = np.ones(n, dtype=bool)
+    left[rows] = False
+    return np.flatnonzero(left)

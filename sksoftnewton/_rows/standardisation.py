@@ -113,13 +113,18 @@ def extremes(X: Any) -> tuple[Array, Array]:
     """
     if sp.issparse(X):
         return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
-    parts = [(np.fmin.reduce(X[b]), np.fmax.reduce(X[b])) for b in _blocks(X)]
+    parts = [_extremes_of_block(X[rows]) for rows in _blocks(X)]
     # Memory maps may hold whole numbers and truth values, whose arithmetic is another.
     lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
     return (
         np.fmin.reduce(lowest).astype(np.float64),
         np.fmax.reduce(highest).astype(np.float64),
     )
+
+
+def _extremes_of_block(x: Any) -> tuple[Any, Any]:
+    columns = np.ascontiguousarray(x.T)  # ten times faster than across few columns
+    return np.fmin.reduce(columns, axis=1), np.fmax.reduce(columns, axis=1)
 
 
 def _blocks(X: Any) -> Iterator[slice]:

@@ -166,10 +166,11 @@ class QuasiNewton:
             if converged(move):
                 return move, True
             if not step.found:
+                alone = n_steps == 1 and not self._pairs
                 self._pairs.clear()
                 if step.below:  # the metric's error, or rounding
-                    return replace(move, stuck=n_steps == 1), False
-                stuck = damping >= LARGEST_DAMPING and n_steps == 1
+                    return replace(move, stuck=alone), False
+                stuck = damping >= LARGEST_DAMPING and alone
                 return replace(move, damping=10 * damping, stuck=stuck), False
             in_a_row = in_a_row + 1 if step.n_trials > 1 else 0
             n_shortened += step.n_trials > 1

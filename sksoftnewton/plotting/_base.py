@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,13 +17,33 @@ LINE_STYLES = ("-", "--", "-.", ":")
 BLUE, VERMILLION, GREEN = COLORS[:3]
 GREY = "#777777"
 
+# What the docstrings of ``from_estimator`` have in common, by what stands for it there.
+SHARED_LINES = {
+    "[estimator]": """\
+estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
+    Fitted.""",
+    "[axes and display]": """\
+ax : {axes}, default=None
+    None: a new figure.
+
+Returns
+-------
+display : {display}
+    Drawn.
+
+Raises
+------
+TypeError""",
+}
+
 
 class Display:
     """A picture of a fitted model.
 
     A subclass takes what it shows in its constructor, makes it from a model in
     ``from_estimator``, and draws it in `_draw`. One with several panels says how they
-    are arranged; panels in one column share their x.
+    are arranged; panels in one column share their x. In the docstring of
+    ``from_estimator`` the keys of ``SHARED_LINES`` stand for these lines.
 
     Attributes
     ----------
@@ -35,6 +56,12 @@ class Display:
 
     _panels: ClassVar[tuple[int, int]] = (1, 1)  # rows and columns
     _size: ClassVar[tuple[float, float]] = (6.4, 4.8)  # of a new figure, in inches
+
+    def __init_subclass__(cls) -> None:
+        """Complete the docstring of ``from_estimator``."""
+        if "from_estimator" in vars(cls):
+            method = vars(cls)["from_estimator"].__func__
+            method.__doc__ = completed(method.__doc__, cls)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw.
@@ -68,6 +95,21 @@ class Display:
     def _draw(self) -> None:
         """Draw in ``ax_``."""
         raise NotImplementedError
+
+
+def completed(docstring: str | None, display: type[Display]) -> str | None:
+    """A docstring with the shared lines; None where Python has removed it."""
+    if docstring is None:
+        return None
+    docstring = cleandoc(docstring)
+    n_panels = display._panels[0] * display._panels[1]
+    axes = "matplotlib Axes"
+    if n_panels > 1:
+        axes = f"sequence of {('two', 'three')[n_panels - 2]} matplotlib Axes"
+    for key, lines in SHARED_LINES.items():
+        filled = lines.format(axes=axes, display=display.__name__)
+        docstring = docstring.replace(key, filled)
+    return docstring
 
 
 def check_matplotlib(display: Any) -> None:

@@ -98,22 +98,11 @@ class ConvergenceDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
-            Fitted.
+        [estimator]
         x : {"iteration", "passes", "time"}, default="iteration"
             The horizontal axis. Passes count all work, in units of one value and
             gradient over all rows.
-        ax : sequence of three matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : ConvergenceDisplay
-            Drawn.
-
-        Raises
-        ------
-        TypeError
+        [axes and display]
             For another estimator.
         ValueError
             For another x, and another number of axes than three.

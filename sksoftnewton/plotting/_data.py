@@ -13,7 +13,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from sksoftnewton._estimator.array_api import to_numpy
-from sksoftnewton._estimator.explanation import unit_values
+from sksoftnewton._estimator.explanation import check_output, unit_values
 from sksoftnewton._estimator.regressor import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference.noise import quantile_of
 
@@ -120,19 +120,7 @@ class Fitted:
 
     def check_output(self, output: Any) -> int:
         """The index of the output to show."""
-        n_outputs = len(self.model.output_coef_)
-        if output is None and n_outputs == 1:
-            return 0
-        if output is None:
-            raise ValueError(
-                f"The model has {n_outputs} outputs: choose one with output=0 to "
-                f"{n_outputs - 1}."
-            )
-        if not isinstance(output, (int, np.integer)) or not 0 <= output < n_outputs:
-            raise ValueError(
-                f"output={output!r} is not an integer from 0 to {n_outputs - 1}."
-            )
-        return int(output)
+        return check_output(output, len(self.model.output_coef_))
 
     def targets(self, X: Any, y: Any, output: int) -> Array:
         """The targets of one output."""

@@ -99,25 +99,14 @@ class DiagnosticsDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
-            Fitted.
+        [estimator]
         X : array-like, CSR or frame of shape (n_samples, n_features)
             Of a pipeline, the columns that go into its first step.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets of these rows.
         output : int, default=None
             Which of several outputs is shown; not needed for one.
-        ax : sequence of three matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : DiagnosticsDisplay
-            Drawn.
-
-        Raises
-        ------
-        TypeError
+        [axes and display]
             For another estimator.
         ValueError
             For targets or an output that the model does not have.

@@ -94,19 +94,8 @@ class EvidenceDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
-            Fitted.
-        ax : sequence of two matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : EvidenceDisplay
-            Drawn.
-
-        Raises
-        ------
-        TypeError
+        [estimator]
+        [axes and display]
             For another estimator.
         ValueError
             For a model without an evidence.

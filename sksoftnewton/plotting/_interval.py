@@ -103,8 +103,7 @@ class PredictionIntervalDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
-            Fitted.
+        [estimator]
         X : array-like or frame of shape (n_samples, n_features)
             Gives the range of the feature and the medians of the others. Of a
             pipeline, the columns that go into its first step.
@@ -118,17 +117,7 @@ class PredictionIntervalDisplay(Display):
             Probability of the interval.
         grid_resolution : int, default=200
             Places along the feature.
-        ax : matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : PredictionIntervalDisplay
-            Drawn.
-
-        Raises
-        ------
-        TypeError
+        [axes and display]
             For another estimator, and for sparse X.
         ValueError
             For a feature, output, level or resolution that there is not.

@@ -104,8 +104,7 @@ class MembershipDisplay(Display):
 
         Parameters
         ----------
-        estimator : TwoLayerSoftmaxRegressor, pipeline that ends in one, or search
-            Fitted.
+        [estimator]
         X : array-like or frame of shape (n_samples, n_features)
             Gives the ranges of the features and the medians of the others. Of a
             pipeline, the columns that go into its first step.
@@ -115,17 +114,7 @@ class MembershipDisplay(Display):
             Which of several outputs the units' values are of; not needed for one.
         grid_resolution : int, default=200
             Places along each feature.
-        ax : matplotlib Axes, default=None
-            None: a new figure.
-
-        Returns
-        -------
-        display : MembershipDisplay
-            Drawn.
-
-        Raises
-        ------
-        TypeError
+        [axes and display]
             For another estimator, and for sparse X.
         ValueError
             For features, outputs or a resolution that there are not.

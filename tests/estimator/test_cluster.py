@@ -15,6 +15,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.model_selection import GridSearchCV
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._rows.chunks import Chunks
+from sksoftnewton._rows.data import Rounds
+from sksoftnewton._rows.sums import Total
 
 # What its processes leave behind when they are killed is not this package's.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -98,6 +101,23 @@ def test_the_number_of_workers_changes_nothing(client, expected, n_workers):
         found = model().fit(*collections())
     X, _ = data()
     assert_allclose(found.predict(X), expected.predict(X), rtol=1e-6)
+
+
+def test_a_worker_is_asked_once_about_all_its_chunks(client):
+    objects = [dask.delayed(np.full, pure=False)(1, i) for i in range(8)]
+    chunks = Chunks(objects, np.arange(9), Rounds(), kept=True)
+    asked, computed = [], chunks._computed
+    chunks._computed = lambda questions: asked.append(questions) or computed(questions)
+    assert [int(x[0]) for x in chunks.answers(np.square)] == [i**2 for i in range(8)]
+    shifts = {6: (1,), 1: (2,)}
+    assert [int(x[0]) for x in chunks.answers_of(np.add, shifts)] == [7, 3]
+    assert chunks.total(lambda values: Total.of([(values.sum(),)])).value == 28
+    most, few, terms = map(len, asked)
+    assert most == terms == len(chunks._groups) <= 3
+    assert few <= 2
+    assert chunks.rounds.n == 3
+    read_anew = Chunks(objects, np.arange(9), Rounds(), kept=False)
+    assert len(read_anew._groups) == 8  # together they might not fit into memory
 
 
 def test_a_killed_worker_changes_nothing(client, expected):

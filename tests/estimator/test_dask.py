@@ -143,6 +143,75 @@ def test_frames():
         model().fit(table[["a", "text"]], table["y"])
 
 
+@pytest.fixture(scope="module")
+def raw():
+    """A raw table, its targets, and a model that was fitted to it here."""
+    rng = np.random.default_rng(0)
+    n = 900
+    frame = pd.DataFrame(
+        {
+            "size": np.where(rng.random(n) < 0.2, np.nan, rng.random(n)),
+            "place": rng.choice(["north", "south", None], n),
+            "kind": pd.Categorical(rng.choice(list("abc"), n)),
+            "count": pd.array(rng.integers(0, 9, n), dtype="Int64"),
+            "sold": rng.random(n) < 0.5,
+        }
+    )
+    frame.loc[5, "count"] = pd.NA
+    y = frame["size"].fillna(2) + (frame["kind"] == "a") + 0.1 * rng.normal(size=n)
+    fitted = auto(n_hidden=3, max_iter=30).fit(frame, y)
+    assert fitted._table.has_categories
+    return frame, y.to_numpy(), fitted
+
+
+def test_partitions_may_have_gaps_and_categories(raw):
+    frame, y, fitted = raw
+    table = dd.from_pandas(frame, npartitions=4)
+    expected = fitted.predict(frame, return_std=True)
+    found = fitted.predict(table, return_std=True)
+    for lazy, here in zip(found, expected, strict=True):
+        assert isinstance(lazy, da.Array)
+        assert_allclose(lazy.compute(), here, rtol=1e-12)
+    for method in (fitted.predict_interval, fitted.hidden_activations):
+        assert_allclose(method(table).compute(), method(frame), rtol=1e-12)
+    weight = np.linspace(0.5, 2, len(y))
+    given = table, da.from_array(y, chunks=200), da.from_array(weight, chunks=500)
+    assert_allclose(fitted.score(*given), fitted.score(frame, y, weight), rtol=1e-12)
+    # Nothing is learned of them: fits to them are refused.
+    with pytest.raises(ValueError, match="Column 'place' of X has dtype"):
+        model().fit(table, y)
+
+
+def test_partitions_of_other_columns_are_refused(raw):
+    frame, _, fitted = raw
+    table = dd.from_pandas(frame.assign(size="large"), npartitions=2)
+    with pytest.raises(ValueError, match=r"Column 'size' of X .* it did in fit"):
+        fitted.predict(table)
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.predict(table[table.columns[::-1]])
+
+
+def test_chunks_may_have_missing_numbers():
+    X, y, _ = data(3000)
+    X[::7, 1] = np.nan
+    fitted = model().fit(X, y)
+    given = chunked(X, (1000, 2000))
+    assert_allclose(fitted.predict(given).compute(), fitted.predict(X), rtol=1e-12)
+    found = fitted.score(given, chunked(y, (3000,)))
+    assert_allclose(found, fitted.score(X, y), rtol=1e-12)
+    X[1500, 2] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        fitted.predict(chunked(X, (1000, 2000))).compute()
+
+
+def test_frames_of_single_precision_are_predicted_so():
+    X, y, _ = data(3000)
+    frame = pd.DataFrame(X.astype(np.float32), columns=list("abcde"))
+    fitted = model().fit(frame, y)
+    lazy = fitted.predict(dd.from_pandas(frame, npartitions=2))
+    assert lazy.dtype == lazy.compute().dtype == np.float32
+
+
 @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
 def test_schedulers_of_this_process(scheduler):
     X, y, _ = data()

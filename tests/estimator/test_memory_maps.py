@@ -3,12 +3,16 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton._estimator.messages import outlier_messages
+from sksoftnewton._estimator.seen import _some_rows
+from sksoftnewton._rows.sampling import all_but
 
 
 def mapped(array, path):
@@ -123,5 +127,25 @@ def test_memory_beyond_the_map_is_bounded(tmp_path, dtype, kwargs):
     paths = [str(tmp_path / "X.npy"), str(tmp_path / "y.npy")]
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, *paths, json.dumps(kwargs)]
     fit, predict = json.loads(subprocess.check_output(command))
-    assert 5 < fit < 90, fit  # MB: targets and weights, samples, blocks
+    assert 5 < fit < 70, fit  # MB: targets and weights, samples, blocks
     assert predict < 20
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_done_once_to_all_rows_holds_few_numbers_a_row(weighted):
+    n = 100_000
+    rng = np.random.default_rng(0)
+    Y, weight = rng.normal(size=(n, 1)), np.ones(n)
+    if weighted:
+        weight = rng.uniform(0.5, 2.0, n)
+    for function in (
+        lambda: outlier_messages(Y, weight),
+        lambda: all_but(np.arange(10), n),
+        lambda: _some_rows(weight, 100),
+    ):
+        function()
+        tracemalloc.start()
+        function()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 45 * n  # bytes: between five and six float64

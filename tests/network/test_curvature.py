@@ -1,9 +1,14 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
 
+from sksoftnewton._activations import get_activation
 from sksoftnewton._network import curvature as curvature_module
 from sksoftnewton._network.curvature import Curvature
+from sksoftnewton._network.problem import Problem
+from sksoftnewton._rows.data import ArrayData
 from tests.references_network import dense_gauss_newton, each_case, make_network
 
 
@@ -111,3 +116,30 @@ def test_only_the_leverage_sketch_draws_by_leverage():
     for kind in ("uniform", "leverage"):
         Curvature(network, theta).sketched_gram(kind, 50, rng)
     assert len(drawn[0]) > 30 and drawn[1] == {499}
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_few_stored_entries_give_the_matrix_of_dense_rows(exact):
+    X = sp.random_array(
+        (300, 30), density=0.03, format="csr", rng=np.random.default_rng(0)
+    )
+    y = np.random.default_rng(1).normal(size=(300, 1))
+    networks = [
+        Problem(
+            ArrayData(rows, y, np.linspace(1, 2, 300)),
+            activation=get_activation("softplus"),
+            penalty="weights",
+            output_weights=None,
+            n_threads=1,
+        ).network(3, (1e-3, 1e-2))
+        for rows in (X, X.toarray())
+    ]
+    sparse, dense = networks
+    assert sparse.row_work < dense.row_work / 3
+    theta = np.random.default_rng(2).normal(size=sparse.n_params)
+    for ours, expected in zip(
+        Curvature(sparse, theta).gram(exact=exact),
+        Curvature(dense, theta).gram(exact=exact),
+        strict=True,
+    ):
+        assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)

@@ -116,6 +116,19 @@ def test_huge_logits_and_outputs_give_no_nan_and_no_warning(activation):
     assert not np.isnan(value)
 
 
+@pytest.mark.parametrize(("dtype", "logit"), [(np.float64, 709.0), (np.float32, 88.0)])
+def test_outputs_of_exponentials_that_are_just_finite(dtype, logit):
+    """exp(z) is a number, its product with the second layer is none."""
+    X = np.array([[1.0], [-1.0]])
+    rows = Rows(X, X, np.ones(2), Standardisation.of(X, np.ones(2)), dtype=dtype)
+    network = Network(rows, 2, get_activation("identity"), (0.0, 0.0))
+    A1 = np.array([[logit, 0.0], [-logit, 0.0]])
+    theta = network.pack(A1, np.array([[100.0, -100.0]]))
+    value, gradient = network.value_and_gradient(theta)
+    assert value == pytest.approx(0.5 * 99.0**2)
+    assert np.isfinite(gradient).all()
+
+
 def test_symmetries():
     """A vector added to every row of A1, and a permutation of the units."""
     network, theta, X, _, _ = make_network()
@@ -143,3 +156,28 @@ def test_memory_is_bounded_by_blocks():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 80e6 < n * network.n_params * 8 / 4
+
+
+def test_rows_are_asked_once_for_the_same_parameters(monkeypatch):
+    network, theta, *_ = make_network()
+    asked, total = [], Rows.sum
+
+    def counted(self, *args):
+        asked.append(self)
+        return total(self, *args)
+
+    monkeypatch.setattr(Rows, "sum", counted)
+    value, gradient = network.value_and_gradient(theta)
+    stronger = network.with_alpha((2 * ALPHA[0], 3 * ALPHA[1]))
+    assert stronger.knows_value_at(theta)
+    found = stronger.value_and_gradient(theta)
+    squares = stronger.residual_squares(theta)
+    assert len(asked) == 1
+    other = network.on(network.rows, stronger.alpha)
+    expected = other.value_and_gradient(theta.copy())
+    assert found[0] == expected[0] > value
+    np.testing.assert_array_equal(found[1], expected[1])
+    assert not np.array_equal(found[1], gradient)
+    np.testing.assert_array_equal(squares, other.residual_squares(theta))
+    assert not stronger.knows_value_at(theta + 1)
+    assert stronger.value(theta + 1) != found[0]

@@ -105,6 +105,22 @@ def test_a_sketch_of_all_rows_is_exact():
     assert boundary(91, sketch=Sketch("leverage", 5.0)) == SKETCHED
 
 
+def test_a_dear_matrix_of_all_rows_is_the_metric_of_quasi_newton_steps(monkeypatch):
+    network, theta, *_ = make_network(n=100, n_outputs=1)
+    assert boundary(100, sketch=Sketch("none")) == EXACT
+    monkeypatch.setattr(regimes, "_gradients", lambda network: 29.0)
+    assert boundary(100) == EXACT
+    assert boundary(100, sketch=Sketch("none", small_gradients=28)) == EXACT
+    metric_of_all = Sketch(small_gradients=28)
+    assert boundary(100, sketch=metric_of_all) == SKETCHED
+    system = NewtonSystems(network, metric_of_all)(Point.at(network, theta), np.inf)
+    assert isinstance(system, QuasiNewton)
+    assert system.sketch_size == 0
+    matrix, metric = Curvature(network, theta).gram()
+    np.testing.assert_array_equal(system._metric.matrix, matrix)
+    np.testing.assert_array_equal(system._metric.diagonal, metric)
+
+
 def test_the_first_sample_of_a_small_model_is_exact(monkeypatch):
     anywhere = Sketch("auto", 4.0, small=0)
     assert boundary(180, sketch=anywhere) == EXACT

@@ -187,10 +187,10 @@ def test_feature_name_that_does_not_exist(model, named):
 
 @pytest.mark.parametrize("display", [*GRID_DISPLAYS, DiagnosticsDisplay])
 def test_of_several_outputs(display, two_outputs):
-    with pytest.raises(ValueError, match="2 outputs: choose one with output=0 to 1"):
+    with pytest.raises(ValueError, match="from 0 to 1: the model has 2 outputs"):
         on_x(display)(two_outputs)
-    for output in (2, -1, "y"):
-        with pytest.raises(ValueError, match=f"output={output!r} is not"):
+    for output in (2, -1, "y", True):
+        with pytest.raises(ValueError, match=f"output={output!r} has to be"):
             on_x(display, output=output)(two_outputs)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sksoftnewton._rows.sampling import inclusion_probabilities, sampled
+from sksoftnewton._rows.sampling import all_but, inclusion_probabilities, sampled
 
 
 @pytest.mark.parametrize("size", [1, 7, 49, 50])
@@ -29,3 +29,8 @@ def test_rows_are_drawn_as_often_as_their_probability_says():
         np.testing.assert_allclose(kept, weight[rows] / p[rows] * 5 / 12)
         counts[rows] += 1
     np.testing.assert_allclose(counts / 4000, p, atol=0.04)
+
+
+def test_all_rows_but_some():
+    np.testing.assert_array_equal(all_but(np.array([0, 3, 4]), 6), [1, 2, 5])
+    np.testing.assert_array_equal(all_but(np.array([], dtype=int), 2), [0, 1])
