@@ -63,7 +63,7 @@ found = model.predict(streets)
 figure, ax = plt.subplots(layout="constrained")
 ax.plot(effect_of_street, found - found.mean(), ".", color="#0072B2")
 ax.axline((0, 0), slope=1, color="black", linewidth=0.8)
-ax.set(xlabel="true effect of the street", ylabel="found", title="Three hundred streets")
+ax.set(xlabel="true effect", ylabel="effect found", title="Three hundred streets")
 plt.show()
 
 # %%

@@ -241,9 +241,9 @@ print(*types, sep="\n")
 print("same predictions:", np.array_equal(loaded.predict(X_test), mean))
 
 # %%
-# To predict without Python, convert a fitted model to ONNX. Categories are not converted,
-# so here the encoder of the other models comes in front, and the graph takes the columns
-# that it makes.
+# To predict without Python, convert a fitted model to ONNX. Categories are not
+# converted, so here the encoder of the other models comes in front, and the graph takes
+# the columns that it makes.
 
 register_converter()
 pipeline = prepared(TwoLayerSoftmaxRegressor(random_state=0)).fit(X_train, y_train)
