@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpotrf, dtrtri
 
 from sksoftnewton._network.curvature import Curvature
@@ -99,7 +100,8 @@ class Laplace:
             return self.inverse_factor
         network = self.network
         J = DualGaussNewton(Curvature(network, self.theta)).dense()
-        factor: Array = self.inverse_factor @ (J / network.ridge)
+        J /= network.ridge
+        factor: Array = dtrmm(1.0, self.inverse_factor, J, lower=1, overwrite_b=1)
         return factor
 
     @property
@@ -231,20 +233,25 @@ def _primal_summary(network: Network, matrix: Array) -> tuple[float, Array, Arra
 def _dual_summary(curvature: Curvature) -> tuple[float, Array, Array]:
     """As `_primal_summary`, by the N x N system.
 
-    With K_g = J_g J_gᵀ / α_g: γ_g = tr((I + K)⁻¹ K_g), det H = det(ridge) det(I + K).
+    With K = J ridge⁻¹ Jᵀ and its factor L: γ = tr((I + K)⁻¹ K) = N − |L⁻¹|², that of
+    the second layer is |L⁻¹ J₂|² / α₂, and det H = det(ridge) det(I + K). At most three
+    matrices of N x N numbers are in memory.
     """
     network = curvature.network
     dual = DualGaussNewton(curvature)
-    only_first, only_second = network.ridge.copy(), network.ridge.copy()
-    only_first[network.size1 :] = np.inf
-    only_second[: network.size1] = np.inf
-    kernels = dual.gram(only_first), dual.gram(only_second)
-    factor = cholesky(np.eye(len(kernels[0])) + kernels[0] + kernels[1])
-    inverse, _ = dtrtri(factor, lower=1)
-    whole = inverse.T @ inverse
-    dof = np.array([np.sum(whole * kernel) for kernel in kernels])
+    factor = cholesky(_with_unit(dual.gram(network.ridge)))
     log_det = 2 * np.sum(np.log(factor.diagonal())) + np.sum(np.log(network.ridge))
-    return float(log_det), dof, inverse
+    inverse, _ = dtrtri(factor, lower=1, overwrite_c=1)
+    entries = inverse.ravel(order="K")
+    dof = len(inverse) - float(entries @ entries)
+    second = dual.second_dof(inverse)
+    return float(log_det), np.array([max(dof - second, 0.0), second]), inverse
+
+
+def _with_unit(matrix: Array) -> Array:
+    """I + K, in the memory of K, which nothing else uses."""
+    matrix[np.diag_indices_from(matrix)] += 1
+    return matrix
 
 
 def cholesky(matrix: Array) -> Any:
@@ -256,7 +263,9 @@ def cholesky(matrix: Array) -> Any:
     lift = LEAST_CURVATURE
     largest = float(matrix.diagonal().max()) or 1.0
     for exponent in range(-15, 1):
-        factor, info = dpotrf(matrix + lift * np.eye(len(matrix)), lower=1, clean=1)
+        lifted = np.array(matrix, order="F")
+        lifted[np.diag_indices_from(lifted)] += lift
+        factor, info = dpotrf(lifted, lower=1, clean=1, overwrite_a=1)
         if not info:
             break
         lift = largest * 10.0**exponent

@@ -180,7 +180,9 @@ class Curvature:
         k = network.n_hidden
         for o, A2_row in enumerate(self.A2):
             J = np.zeros((network.n_params, x.shape[1]))
-            J[: network.size1] = _khatri_rao(g[o] * f * (A2_row[:, None] - u[o]), x)
+            first = J[: network.size1].reshape(k, len(x), -1)
+            a = g[o] * f * (A2_row[:, None] - u[o])
+            np.multiply(a[:, None], x, out=first)
             if network.output_weights is None:
                 start = network.size1 + o * k
                 J[start : start + k] = g[o] * f
@@ -252,9 +254,3 @@ def _throws(key: int, first: int, n: int) -> tuple[NDArray[np.uint64], Array]:
 def _floored(values: Array) -> Array:
     """Values kept above 1e-4 of their mean (a dead unit has no curvature)."""
     return np.maximum(values, max(1e-4 * float(values.mean()), 1e-12))
-
-
-def _khatri_rao(left: Array, x: Array) -> Array:
-    """left_j x_d of every row, shape (len(left) * len(x), n)."""
-    products: Array = (left[:, None, :] * x).reshape(-1, x.shape[1])
-    return products

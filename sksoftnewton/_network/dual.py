@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from sksoftnewton._activations import softmax
 from sksoftnewton._network.curvature import Curvature
 
 Array = NDArray[np.float64]
+
+ROWS = 512  # of K, to which products are added at a time
 
 
 class DualGaussNewton:
@@ -45,13 +49,14 @@ class DualGaussNewton:
     def matvec(self, vector: Array) -> Array:
         """J v, shape (N,)."""
         V1, V2 = self.network.direction(vector)
-        product: Array = np.sum(self.a * self.block.logits(V1), axis=1)
-        product += np.sum(self.g * V2[:, :, None], axis=1)
-        return product.ravel()
+        out: Array = np.sum(self.a * self.block.logits(V1), axis=1)
+        out += np.sum(self.g * V2[:, :, None], axis=1)
+        return out.ravel()
 
     def dense(self) -> Array:
         """J itself, shape (N, p)."""
-        J: Array = np.vstack(list(self.curvature.jacobian(self.block)))
+        parts = list(self.curvature.jacobian(self.block))
+        J: Array = parts[0] if len(parts) == 1 else np.vstack(parts)
         J /= np.sqrt(self.network.rows.total_weight)
         return J
 
@@ -77,9 +82,22 @@ class DualGaussNewton:
         K *= self.kernel[:, None, :]
         if network.output_weights is None:
             second = diagonal[network.size1 :].reshape(m, k, 1)
-            for o in range(m):
-                K[o, :, o] += (self.g[o] / second[o]).T @ self.g[o]
+            for o, start in product(range(m), range(0, n, ROWS)):
+                rows = slice(start, start + ROWS)
+                K[o, rows, o] += (self.g[o, :, rows] / second[o]).T @ self.g[o]
         return K.reshape(m * n, m * n)
+
+    def second_dof(self, inverse: Array) -> float:
+        """tr((I + K)⁻¹ K₂) of the second layer, from L⁻¹ for I + K = L Lᵀ."""
+        if self.network.output_weights is not None:
+            return 0.0
+        m, k, n = self.g.shape
+        of_units = self.network.ridge[self.network.size1 :].reshape(m, k, 1)
+        total = 0.0
+        for o in range(m):
+            J = (self.g[o] / np.sqrt(of_units[o])).T
+            total += float(np.sum((inverse[:, o * n : (o + 1) * n] @ J) ** 2))
+        return total
 
     def gram_work(self) -> float:
         """Multiply-adds of one `gram`."""

@@ -136,7 +136,7 @@ def _row(move: Move, system: System | QuasiNewton) -> Row:
     """What an iteration did, as a row of the history."""
     return {
         "loss": move.point.value,
-        "gradient_norm": float(np.linalg.norm(move.point.gradient)),
+        "gradient_norm": move.point.gradient_norm,
         "damping": move.step_damping,
         "decrement": np.sqrt(max(2 * move.predicted, 0.0)),
         "indefinite": move.indefinite,

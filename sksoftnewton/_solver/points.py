@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dnrm2
 
 Array = NDArray[np.float64]
 
@@ -43,6 +44,11 @@ class Point:
         value, gradient = objective.value_and_gradient(theta)
         finite = np.isfinite(value) and np.isfinite(gradient).all()
         return cls(theta, value if finite else np.inf, gradient)
+
+    @property
+    def gradient_norm(self) -> float:
+        """Euclidean, also where squares would overflow."""
+        return float(dnrm2(self.gradient))
 
 
 @dataclass(frozen=True)

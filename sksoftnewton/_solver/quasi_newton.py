@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.blas import dnrm2
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from sksoftnewton._solver.points import ConvergenceRule, Move, Objective, Point
@@ -215,7 +216,7 @@ class QuasiNewton:
         step = search.point.theta - search.start.theta
         change = search.point.gradient - search.start.gradient
         product = float(step @ change)
-        sizes = float(np.linalg.norm(step) * np.linalg.norm(change))
+        sizes = float(dnrm2(step)) * float(dnrm2(change))
         if product > max(LEAST_COSINE * sizes, LEAST_PRODUCT):
             self._pairs.append((step, change, 1 / product))
 

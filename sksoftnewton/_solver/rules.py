@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
 from sksoftnewton._solver.points import ConvergenceRule, Move, Point
 
 EFFECTIVELY_UNDAMPED = 1e-6
@@ -64,7 +62,7 @@ def small_gradient(
     """
 
     def rule(move: Move) -> bool:
-        size = float(np.linalg.norm(move.point.gradient))
+        size = move.point.gradient_norm
         if size <= threshold:
             return True
         return move.predicted <= move.resolution and size <= rounding(move.point)

@@ -89,6 +89,10 @@ CASES = {
         (normal(4, 2), 1e-136 * (1 + 2.3e-16 * np.array([-1, 0, 0, 1]))),
         {"n_hidden": 2},
     ),
+    "a gradient whose square overflows": (
+        (normal(1, 4), np.array([[0.0, 9.3e-108]])),
+        {"n_hidden": 3, "output_activation": "sigmoid", "noise": "constant"},
+    ),
     "exponentials that underflow": (
         ((np.arange(12) % 2.0)[:, None], np.zeros(12)),
         {
