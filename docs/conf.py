@@ -66,7 +66,7 @@ intersphinx_timeout = 5
 EXAMPLES = {
     "plot_first_steps": "R² of five models in each fold of a cross-validation",
     "plot_tutorial": "prices of diamonds against their predictions, with intervals",
-    "plot_tables": "effects of streets found against the true ones; price by year",
+    "plot_tables": "effects of 300 streets, as they were found, against the true ones",
     "plot_hidden_units": "the flow of the Nile falls from one level to another",
     "plot_evidence": "R² in training and held out against the width, the chosen marked",
     "plot_features": "table of how often each of 15 features is kept",

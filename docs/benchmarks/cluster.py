@@ -1,12 +1,13 @@
 """Memory maps and Dask: seconds, memory, passes and rounds; a model of the cost.
 
-Each fit runs in a process of its own, on files that are made once. Prints the tables of
-docs/cluster.md:
+Each fit runs in a process of its own, on files that are made once. Prints the section
+"Measured" of docs/cluster.md and what follows from it:
 
     pip install ".[dask]"
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/cluster.py
 
-``--largest 1000000`` leaves the larger sizes out.
+``--sizes 1000000`` leaves the larger size out, ``--repeats 3`` takes medians of the
+seconds of three fits each, in turn, and ``--folder`` says where the files are made.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from common import header, table
 
 SIZES = (1_000_000, 10_000_000)
 FEATURES, UNITS = 10, 8
-CHUNKS = 8  # of a Dask array
+CHUNKS, CHUNK_ROWS = 8, 500_000  # of a Dask array: at least, and about
 WAYS = ("in memory", "memory map", "n_jobs=2", "Dask, 1 worker", "Dask, 2 workers")
 PENALTIES = ("auto", 1e-4)  # chosen by the evidence, and given
 INJECTED = (0.02, 0.1)  # seconds of latency a round
@@ -54,7 +55,7 @@ def lazy(path, n):
     import dask
     import dask.array as da
 
-    edges = np.linspace(0, n, CHUNKS + 1).astype(int)
+    edges = np.linspace(0, n, max(CHUNKS, n // CHUNK_ROWS) + 1).astype(int)
     trailing = np.load(path, mmap_mode="r").shape[1:]
     read = dask.delayed(piece)
     parts = [
@@ -92,17 +93,38 @@ def fitted(X, y, **kwargs):
     from sksoftnewton import TwoLayerSoftmaxRegressor
 
     model = TwoLayerSoftmaxRegressor(UNITS, random_state=0, **kwargs)
+    searches = count_searches(len(X))
     with Peak() as peak:
         began = time.perf_counter()
         model.fit(X, y)
         seconds = time.perf_counter() - began
+    passes = model.history_["passes"]
+    before = [0.0, *passes[model.history_["n_rows"] < len(X)]]  # on samples
     return {
         "seconds": seconds,
-        "passes": float(model.history_["passes"][-1]),
+        "passes": float(passes[-1]),
+        "passes over all rows": float(passes[-1] - before[-1]),
         "rounds": int(model.history_["rounds"][-1]),
         "megabytes": peak.megabytes,
+        "searches": len(searches),
+        "shortened": sum(n_trials > 1 for n_trials in searches),
         "prediction": float(model.predict(np.full((1, FEATURES), 0.3))[0]),
     }
+
+
+def count_searches(n):
+    """The numbers of trials of the line searches on all rows from now on."""
+    from sksoftnewton._solver.quasi_newton import _Search
+
+    found, run = [], _Search.run
+
+    def counted(self):
+        run(self)
+        if self.objective.rows.n_rows == n:
+            found.append(self.n_trials)
+
+    _Search.run = counted
+    return found
 
 
 def fit_once(way, folder, n, alpha, latency=0.0):
@@ -208,9 +230,20 @@ def measured(way, folder, n, alpha, latency=0.0):
     return json.loads(output.splitlines()[-1])
 
 
-def ways_table(folder, n, alpha):
+def in_turn(folder, n, alpha, repeats):
+    """What each way finds, with the median of its seconds."""
+    runs = [
+        {way: measured(way, folder, n, alpha) for way in WAYS} for _ in range(repeats)
+    ]
+    found = runs[0]
+    for way, of_way in found.items():
+        of_way["seconds"] = float(np.median([run[way]["seconds"] for run in runs]))
+    return found
+
+
+def ways_table(folder, n, alpha, repeats):
     """All ways at one size and penalty; returns what was found."""
-    found = {way: measured(way, folder, n, alpha) for way in WAYS}
+    found = in_turn(folder, n, alpha, repeats)
     expected = found["in memory"]["prediction"]
     print(
         f"{n:,} rows, {FEATURES} features (float32), {UNITS} units, alpha={alpha!r}\n"
@@ -219,7 +252,7 @@ def ways_table(folder, n, alpha):
         [
             "",
             "s",
-            "passes",
+            "passes (over all rows)",
             "rounds",
             "MB beyond the data",
             "MB a worker",
@@ -229,7 +262,7 @@ def ways_table(folder, n, alpha):
             (
                 way,
                 f"{f['seconds']:.1f}",
-                f"{f['passes']:.0f}",
+                f"{f['passes']:.0f} ({f['passes over all rows']:.0f})",
                 f["rounds"] or "–",
                 f"{f['megabytes']:.0f}",
                 f"{f['worker megabytes']:.0f}" if "worker megabytes" in f else "–",
@@ -237,6 +270,11 @@ def ways_table(folder, n, alpha):
             )
             for way, f in found.items()
         ],
+    )
+    one = found["in memory"]
+    print(
+        f"Line searches on all rows: {one['searches']}, of which {one['shortened']} "
+        "took a second step length.\n"
     )
     return found
 
@@ -277,12 +315,12 @@ def latency_table(folder, n, alpha, base):
 
 def outlook(rate, latency, found):
     """Where a cluster pays, and the far end."""
-    passes, rounds = found["passes"], found["rounds"]
+    passes, rounds = found["passes over all rows"], found["rounds"]
     rows = []
     for w in (2, 10, 100):
         pays = rounds * latency / (passes / rate * (1 - 1 / w))
         rows.append((w, f"{pays:,.0f}"))
-    print(f"With {passes:.0f} passes and {rounds} rounds a fit:\n")
+    print(f"With {passes:.0f} passes over all rows and {rounds} rounds a fit:\n")
     table(["workers", "faster than one machine from rows"], rows)
     n, w = FAR
     work = passes * n / (w * rate)
@@ -292,14 +330,14 @@ def outlook(rate, latency, found):
     )
 
 
-def main(largest):
+def main(sizes, repeats, place):
     header()
-    for n in [size for size in SIZES if size <= largest]:
-        with tempfile.TemporaryDirectory() as name:
+    for n in sizes:
+        with tempfile.TemporaryDirectory(dir=place) as name:
             folder = Path(name)
             make(folder, n)
-            found = {alpha: ways_table(folder, n, alpha) for alpha in PENALTIES}
-            if n == SIZES[0]:
+            found = {a: ways_table(folder, n, a, repeats) for a in PENALTIES}
+            if n == sizes[0]:
                 given = found[PENALTIES[-1]]
                 one, two = given["Dask, 1 worker"], given["Dask, 2 workers"]
                 rate = model_table(n, one, two)
@@ -310,7 +348,9 @@ def main(largest):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--largest", type=int, default=SIZES[-1])
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--folder", help="for the files, 440 MB at 10⁷ rows")
     parser.add_argument("--one", nargs=4, metavar=("WAY", "FOLDER", "N", "ALPHA"))
     parser.add_argument("--latency", type=float, default=0.0)
     arguments = parser.parse_args()
@@ -319,4 +359,4 @@ if __name__ == "__main__":
         alpha = alpha if alpha == "auto" else float(alpha)
         fit_once(way, Path(folder), int(n), alpha, arguments.latency)
     else:
-        main(arguments.largest)
+        main(arguments.sizes, arguments.repeats, arguments.folder)

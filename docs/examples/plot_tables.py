@@ -52,25 +52,29 @@ new = X_test.head(3).assign(street="elsewhere", year=np.nan)
 print(model.explain(new)[["prediction", "feature_1", "effect_1", "outside"]])
 
 # %%
-# On the left, what a street adds to the predicted price of one flat, against the truth:
-# close to it and shrunk towards the mean, as there are seven or eight rows a street. On
-# the right, predictions for flats that differ in the year only, and what is predicted
-# where it is missing.
+# What a street adds to the predicted price of one flat, against the truth: close to it
+# and shrunk towards the mean, as there are seven or eight rows a street.
 
 row = X_train[X_train["year"].notna()].head(1)
 streets = pd.concat([row] * n_streets).assign(
     street=[f"street {i}" for i in range(n_streets)]
 )
 found = model.predict(streets)
+figure, ax = plt.subplots(layout="constrained")
+ax.plot(effect_of_street, found - found.mean(), ".", color="#0072B2")
+ax.axline((0, 0), slope=1, color="black", linewidth=0.8)
+ax.set(xlabel="true effect", ylabel="effect found", title="Three hundred streets")
+plt.show()
+
+# %%
+# Predictions for flats that differ in the year only, and what is predicted where it is
+# missing: most of the old houses are without a year.
+
 years = pd.concat([row] * 100).assign(year=np.linspace(1900, 2023, 100))
 missing = model.predict(row.assign(year=np.nan))[0]
-
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-left.plot(effect_of_street, found - found.mean(), ".", color="#0072B2")
-left.axline((0, 0), slope=1, color="black", linewidth=0.8)
-left.set(xlabel="true effect of the street", ylabel="found")
-right.plot(years["year"], model.predict(years), color="#0072B2", label="year known")
-right.axhline(missing, color="#D55E00", label="year missing")
-right.set(xlabel="year", ylabel="predicted price")
-right.legend()
+figure, ax = plt.subplots(layout="constrained")
+ax.plot(years["year"], model.predict(years), color="#0072B2", label="year known")
+ax.axhline(missing, color="#D55E00", label="year missing")
+ax.set(xlabel="year", ylabel="predicted price", title="The year, known and missing")
+ax.legend()
 plt.show()

@@ -39,20 +39,22 @@ diamonds.head()
 # The raw table
 # -------------
 #
-# Some sizes are zero. No stone has such a size: it is missing.
+# Some sizes are zero. No stone has such a size: it is missing. Two of these stones are
+# in our sample.
 
 sizes = ["x", "y", "z"]
 print((diamonds[sizes] == 0).sum().to_dict(), "zeros in", len(diamonds), "rows")
 known = diamonds[sizes].where(diamonds[sizes] > 0)
-stones = diamonds.assign(**known).sample(1500, random_state=0)
+stones = diamonds.assign(**known).sample(1500, random_state=1)
+print(stones[sizes].isna().sum().to_dict(), "of them missing in the sample")
 print(stones["price"].describe().round().astype(int).to_dict())
 
 X, y = stones.drop(columns="price"), stones["price"]
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
 
 # %%
-# Missing sizes are imputed and the qualities encoded, for every model the same. Scaling
-# is left to the models that need it: ours does not.
+# Our model takes this frame :doc:`as it is </tables>`. The others need a step in front,
+# which imputes missing sizes and encodes the qualities.
 
 numbers, qualities = ["carat", "depth", "table", *sizes], ["cut", "color", "clarity"]
 
@@ -61,19 +63,18 @@ def prepared(regressor):
     """A pipeline that takes the raw frame."""
     columns = make_column_transformer(
         (SimpleImputer(strategy="median"), numbers),
-        (OneHotEncoder(sparse_output=False), qualities),
-        verbose_feature_names_out=False,
+        (OneHotEncoder(sparse_output=False, handle_unknown="ignore"), qualities),
     )
-    return make_pipeline(columns.set_output(transform="pandas"), regressor)
+    return make_pipeline(columns, regressor)
 
 
 # %%
 # A comparison
 # ------------
 #
-# Prices suggest logarithms, and whoever knows that can give them to ridge and boosting.
-# The perceptron has standardised features and targets, and iterations until it stops
-# improving. Ours has its defaults, and the price as it is.
+# Prices suggest logarithms, and whoever knows that can give them to the others. The
+# perceptron has standardised features and targets, and iterations until it stops
+# improving. Ours has its defaults, the raw frame, and the price as it is.
 
 
 def of_logarithms(regressor):
@@ -90,27 +91,28 @@ perceptron = TransformedTargetRegressor(
 boosting = HistGradientBoostingRegressor(random_state=0)
 models = {
     "two-layer softmax": TwoLayerSoftmaxRegressor(random_state=0),
-    "ridge, log price": of_logarithms(ridge),
-    "boosting, log price": of_logarithms(boosting),
-    "perceptron": perceptron,
-    "boosting": boosting,
-    "random forest": RandomForestRegressor(200, random_state=0),
+    "ridge, log price": prepared(of_logarithms(ridge)),
+    "boosting, log price": prepared(of_logarithms(boosting)),
+    "perceptron, log price": prepared(of_logarithms(perceptron)),
+    "perceptron": prepared(perceptron),
+    "boosting": prepared(boosting),
+    "random forest": prepared(RandomForestRegressor(200, random_state=0)),
 }
 folds = KFold(5, shuffle=True, random_state=0)
 errors = {}
 for name, model in models.items():
     scores = cross_validate(
-        prepared(model), X, y, cv=folds, scoring=["r2", "neg_mean_absolute_error"]
+        model, X, y, cv=folds, scoring=["r2", "neg_mean_absolute_error"]
     )
     errors[name] = -scores["test_neg_mean_absolute_error"]
     print(
-        f"{name:20} R² {scores['test_r2'].mean():.3f}, "
+        f"{name:22} R² {scores['test_r2'].mean():.3f}, "
         f"mean absolute error {errors[name].mean():.0f} $"
     )
 
 # %%
-# Every line is one fold: the same stones for all models. Ours has the smallest error in
-# each of them.
+# Every line is one fold: the same stones for all models. Ours has the smallest error on
+# average. Ridge comes close once it is told of logarithms, which ours found by itself.
 
 figure, ax = plt.subplots(layout="constrained")
 table = np.array(list(errors.values()))
@@ -119,7 +121,7 @@ ax.plot(table, "o", color="#0072B2", ms=4, alpha=0.6)
 ax.plot(table.mean(axis=1), "D", color="#D55E00", label="mean of the folds")
 ax.set_xticks(range(len(errors)), [name.replace(", ", ",\n") for name in errors])
 ax.tick_params(axis="x", labelrotation=30)
-ax.set(ylabel="mean absolute error ($)", title="Five folds, six models")
+ax.set(ylabel="mean absolute error ($)", title="Five folds, seven models")
 ax.legend()
 plt.show()
 
@@ -131,9 +133,8 @@ plt.show()
 # features, whether they enter on ramps, and that logarithms of the price are better
 # than the price.
 
-model = prepared(TwoLayerSoftmaxRegressor(random_state=0)).fit(X_train, y_train)
-regressor = model[-1]
-print(regressor.summary())
+model = TwoLayerSoftmaxRegressor(random_state=0).fit(X_train, y_train)
+print(model.summary())
 
 # %%
 # The share of a unit says how much of the data it is in charge of, its value what it
@@ -148,7 +149,7 @@ print(regressor.summary())
 # noise is in proportion to the price.
 
 mean = model.predict(X_test)
-lower, upper = regressor.predict_interval(model[:-1].transform(X_test), level=0.9).T
+lower, upper = model.predict_interval(X_test, level=0.9).T
 inside = (lower <= y_test) & (y_test <= upper)
 third = pd.qcut(y_test, 3, labels=["cheap", "middle", "expensive"])
 report = pd.DataFrame({"inside": inside, "width": upper - lower}).groupby(
@@ -189,13 +190,12 @@ plt.show()
 # ``feature_importances_`` has the spread of each feature's effects. Weight and sizes
 # carry the same information, and share its importance.
 
-names = model[:-1].get_feature_names_out()
-importances = pd.Series(regressor.feature_importances_, index=names)
-print(f"{regressor.support_.sum()} of {len(names)} columns are in use")
-leading = importances.sort_values()[-10:]
+importances = pd.Series(model.feature_importances_, index=model.feature_names_in_)
+print(f"{model.support_.sum()} of {len(importances)} columns are in use")
+importances = importances.sort_values()
 figure, ax = plt.subplots(layout="constrained")
-ax.barh(leading.index, leading, color="#0072B2")
-ax.set(xlabel="importance", title="The ten most important columns")
+ax.barh(importances.index, importances, color="#0072B2")
+ax.set(xlabel="importance", title="What the price depends on")
 plt.show()
 
 # %%
@@ -216,8 +216,7 @@ plt.show()
 # dollars.
 
 columns = ["prediction", "feature_1", "effect_1", "feature_2", "effect_2"]
-rows = model[:-1].transform(X_test.head(3))
-regressor.explain(rows, n_leading=2)[columns].round(2)
+model.explain(X_test.head(3), n_leading=2)[columns].round(2)
 
 # %%
 # A stone whose point was forgotten weighs a hundred times as much. Its prediction stays
@@ -225,13 +224,13 @@ regressor.explain(rows, n_leading=2)[columns].round(2)
 
 wrong = X_test.head(1).assign(carat=lambda stone: 100 * stone["carat"])
 print(f"{model.predict(wrong)[0]:.0f} $, dearest stone in training {y_train.max()} $")
-print("outside:", regressor.is_outside(model[:-1].transform(wrong))[0])
+print("outside:", model.is_outside(wrong)[0])
 
 # %%
 # Save and load
 # -------------
 #
-# skops stores the whole pipeline without pickle. Which types it trusts is said aloud.
+# skops stores the model without pickle. Which types it trusts is said aloud.
 
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "diamonds.skops"
@@ -242,14 +241,17 @@ print(*types, sep="\n")
 print("same predictions:", np.array_equal(loaded.predict(X_test), mean))
 
 # %%
-# To predict without Python, convert the fitted model to ONNX. Here it is the regressor,
-# which takes the prepared columns.
+# To predict without Python, convert a fitted model to ONNX. Categories are not
+# converted, so here the encoder of the other models comes in front, and the graph takes
+# the columns that it makes.
 
 register_converter()
-rows = model[:-1].transform(X_test).to_numpy()
-graph = to_onnx(regressor, rows[:1])
+pipeline = prepared(TwoLayerSoftmaxRegressor(random_state=0)).fit(X_train, y_train)
+encoded = pipeline[:-1].transform(X_test)
+graph = to_onnx(pipeline[-1], encoded[:1])
 session = InferenceSession(
     graph.SerializeToString(), providers=["CPUExecutionProvider"]
 )
-(converted,) = session.run(None, {"X": rows})
-print(f"largest relative difference {np.max(np.abs(converted[:, 0] / mean - 1)):.0e}")
+(converted,) = session.run(None, {"X": encoded})
+ratio = converted[:, 0] / pipeline.predict(X_test)
+print(f"largest relative difference {np.max(np.abs(ratio - 1)):.0e}")

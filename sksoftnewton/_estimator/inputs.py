@@ -129,3 +129,19 @@ def _no_numbers(values: Any) -> tuple[str, str] | None:
         elif hasattr(value, "isoformat"):
             return "dates or times", ""
     return None
+
+
+def is_map(X: Any) -> bool:
+    """Whether X is a memory map of numbers, which is only ever read in blocks."""
+    return isinstance(X, np.memmap) and X.dtype.kind in "biuf"
+
+
+def checks_of(X: Any) -> dict[str, Any]:
+    """What scikit-learn checks of X; it would copy memory maps."""
+    if is_map(X):
+        return {"dtype": None, "ensure_all_finite": False}
+    return {
+        "dtype": [np.float64, np.float32],
+        "accept_sparse": "csr",
+        "ensure_all_finite": False,
+    }

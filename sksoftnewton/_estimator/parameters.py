@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from sksoftnewton._activations import ACTIVATION_NAMES, Activation
@@ -182,3 +183,9 @@ def _as_floats(given: Any) -> Array | None:
         return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """A generator of our own from what scikit-learn takes."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return np.random.default_rng(seed)

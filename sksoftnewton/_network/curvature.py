@@ -34,7 +34,7 @@ Array = NDArray[np.float64]
 
 # Elements of products made for a part of a block, which should stay in the cache, and
 # the least and most rows of a part.
-PART_ELEMENTS, PART_ROWS = 2**18, (128, 2048)
+PART_ELEMENTS, PART_ROWS = 2**18, (256, 2048)
 LEAST_PART = 128
 
 

@@ -43,9 +43,9 @@ Array = NDArray[np.float64]
 # Chunks end at multiples of a power of two of rows, which is that of the largest blocks
 # unless so many rows would have more bytes than this.
 MULTIPLE_BYTES = 2**26
-# Chunks are kept by the workers if so many times the size of the data, room for copies
-# in both precisions, fits into their memory.
-ROOM = 4
+# Chunks are kept by the workers if so many bytes for each number of the data, room for
+# copies in both precisions, fit into their memory.
+ROOM = 32
 # Facts of rows that travel with a function of blocks.
 FACTS = ("dtype", "n_rows", "n_features", "n_outputs", "total_weight", "sparse")
 
@@ -371,7 +371,7 @@ def chunked(
         }
         weight = parts.get("sample_weight")
         objects.append(make(parts["X"], parts["y"], weight, dtype, int(start)))
-    kept = ROOM * n_bytes <= memory_of_workers(objects[0])
+    kept = ROOM // dtype.itemsize * n_bytes <= memory_of_workers(objects[0])
     chunks = Chunks(objects, bounds, rounds, kept)
     Y = _values(facts["y"]).reshape(int(bounds[-1]), -1)
     weights = facts.get("sample_weight")

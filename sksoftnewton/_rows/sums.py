@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 Terms = tuple[Any, ...]  # arrays and floats to be added up
 
 N_GROUPS = 16  # parts of the blocks that threads share
+IN_CACHE = 2**14  # numbers that are added up at a time
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class Total:
         high = _flat(first)
         low = np.zeros(high.size)
         for values in remaining:
-            high, error = _two_sum(high, _flat(values))
-            low += error
+            _add(_flat(values), out=(high, low))
         return cls(high, low, tuple(np.shape(value) for value in first))
 
     @classmethod
@@ -54,10 +54,11 @@ class Total:
         """The sum of sums."""
         remaining = iter(parts)
         total = next(remaining)
+        high, low = total.high.copy(), total.low.copy()
         for part in remaining:
-            high, error = _two_sum(total.high, part.high)
-            total = cls(high, total.low + part.low + error, total.shapes)
-        return total
+            low += part.low
+            _add(part.high, out=(high, low))
+        return cls(high, low, total.shapes)
 
     @classmethod
     def beside(cls, *totals: Total) -> Total:
@@ -88,6 +89,18 @@ class Total:
 def _flat(values: Terms) -> Array:
     """All arrays and floats in one array."""
     return np.concatenate([np.ravel(value) for value in values], dtype=np.float64)
+
+
+def _add(values: Array, out: tuple[Array, Array]) -> None:
+    """Add values to a sum and its rounding errors to what it leaves out.
+
+    A part at a time: large matrices would be written to memory five times.
+    """
+    high, low = out
+    for start in range(0, len(values), IN_CACHE):
+        part = slice(start, start + IN_CACHE)
+        high[part], error = _two_sum(high[part], values[part])
+        low[part] += error
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -121,8 +134,8 @@ def sum_of_groups(term: Callable[[int], Terms], starts: range, n_threads: int) -
 def added(terms: Iterable[Terms]) -> Terms:
     """The elementwise sum of tuples of arrays and floats, in float64, in order."""
     remaining = iter(terms)
-    total = [np.asarray(value, dtype=np.float64) for value in next(remaining)]
+    total = [np.array(value, dtype=np.float64) for value in next(remaining)]
     for term in remaining:
         for i, value in enumerate(term):
-            total[i] = total[i] + value
+            total[i] += value
     return tuple(total)
