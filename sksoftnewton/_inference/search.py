@@ -180,12 +180,9 @@ class Search:
         return [problem.on(chosen, weight) for problem in problems]
 
     def _refined(self, run: Run) -> Run:
-        """Converged on all rows, at the alpha of a large sample if there is one."""
-        n_chosen_on = run.problem.rows.n_rows
-        run = self._on_most_rows(run)
-        settled = run.problem.rows.n_rows > n_chosen_on
-        run = self._on_all_rows(run)
-        if not settled and self.settings.alpha is None and has_evidence(run.network):
+        """Converged on all rows."""
+        run = self._on_all_rows(self._on_most_rows(run))
+        if self.settings.alpha is None and has_evidence(run.network):
             run = self.trainer.settled(run, enough=0.01)
         return self.trainer.finished(run)
 

@@ -286,6 +286,6 @@ class Trainer:
         """For samples and a given alpha the cost decides, also in small problems."""
         sketch = self.settings.sketch
         if self.settings.alpha is not None:
-            sketch = replace(sketch, small_gradients=CHEAP_GRADIENTS)
+            sketch = replace(sketch, all_gradients=CHEAP_GRADIENTS)
         sample = network.rows.n_rows < self.n_rows
         return replace(sketch, small=0) if sample else sketch

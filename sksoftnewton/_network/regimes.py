@@ -22,11 +22,11 @@ EXACT, SKETCHED, DUAL, MATRIX_FREE = "exact", "sketched", "dual", "matrix-free"
 PRIMAL_PARAMS, DUAL_RESIDUALS = 4000, 4000
 # Pairs of p numbers each that very large models keep.
 MATRIX_FREE_MEMORY = 10
-# Up to so many observations no rows are drawn, and the matrix of all rows is the system
-# if it costs no more than so many gradients: the evidence asks for more of convergence
-# than F, and exact steps give it. Else, up to so many rows a parameter, if it costs no
-# more than so many.
-SMALL, SMALL_GRADIENTS = 2048, 30
+# Up to so many observations no rows are drawn. Where none are, the matrix of all rows is
+# the system if it costs no more than so many gradients: the evidence asks for more of
+# convergence than F, and exact steps give it. Else, up to so many rows a parameter, if
+# it costs no more than so many.
+SMALL, ALL_GRADIENTS = 2048, 30
 FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 10
 FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
 # Near the end the Hessian of all rows serves if it costs no more gradients.
@@ -54,14 +54,15 @@ class Sketch:
     size : int (rows), float (rows a parameter) or "auto"
     small : int
         "auto" draws no rows of up to so many observations.
-    small_gradients : int
-        What a matrix of all of these may cost to be the system, in gradients.
+    all_gradients : int
+        What a matrix of all rows may cost to be the system where none are drawn, in
+        gradients.
     """
 
     kind: str = "auto"
     size: int | float | str = "auto"
     small: int = SMALL
-    small_gradients: int = SMALL_GRADIENTS
+    all_gradients: int = ALL_GRADIENTS
 
     def rows(self, network: Network) -> int:
         """Rows of a sketch for a network; all of its rows at most."""
@@ -88,10 +89,12 @@ def regime(network: Network, sketch: Sketch) -> str:
     draws_none = sketch.rows(network) == network.rows.n_rows
     if sketch.kind != "auto":
         return EXACT if draws_none else SKETCHED
-    few = draws_none or network.rows.n_rows <= FIRST_SAMPLE * p
-    small = sketch.is_small(network)
-    affordable = sketch.small_gradients if small else CHEAP_GRADIENTS
-    return EXACT if few and _gradients(network) <= affordable else SKETCHED
+    if draws_none:
+        cheap = _gradients(network) <= sketch.all_gradients
+    else:
+        cheap = _gradients(network) <= CHEAP_GRADIENTS
+        cheap &= network.rows.n_rows <= FIRST_SAMPLE * p
+    return EXACT if cheap else SKETCHED
 
 
 def _gradients(network: Network) -> float:

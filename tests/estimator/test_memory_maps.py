@@ -99,7 +99,7 @@ def watch():
         time.sleep(0.01)
 
 phase = 0
-threading.Thread(target=watch).start()
+threading.Thread(target=watch, daemon=True).start()
 model = TwoLayerSoftmaxRegressor(random_state=0, **kwargs).fit(X, y)
 before[1] = held()
 phase = 1
@@ -123,7 +123,8 @@ def test_memory_beyond_the_map_is_bounded(tmp_path, dtype, kwargs):
     for start in range(0, n, 100_000):
         X[start : start + 100_000] = 1000 * rng.random((100_000, d), dtype=np.float32)
     X.flush()
-    np.save(tmp_path / "y.npy", np.sin(X[:, 0] / 200) + X[:, 1] / 1000)
+    y = np.sin(X[:, 0] / 200) + X[:, 1] / 1000 + 0.1 * rng.standard_normal(n)
+    np.save(tmp_path / "y.npy", y)
     paths = [str(tmp_path / "X.npy"), str(tmp_path / "y.npy")]
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, *paths, json.dumps(kwargs)]
     fit, predict = json.loads(subprocess.check_output(command))

@@ -110,8 +110,8 @@ def test_a_dear_matrix_of_all_rows_is_the_metric_of_quasi_newton_steps(monkeypat
     assert boundary(100, sketch=Sketch("none")) == EXACT
     monkeypatch.setattr(regimes, "_gradients", lambda network: 29.0)
     assert boundary(100) == EXACT
-    assert boundary(100, sketch=Sketch("none", small_gradients=28)) == EXACT
-    metric_of_all = Sketch(small_gradients=28)
+    assert boundary(100, sketch=Sketch("none", all_gradients=28)) == EXACT
+    metric_of_all = Sketch(all_gradients=28)
     assert boundary(100, sketch=metric_of_all) == SKETCHED
     system = NewtonSystems(network, metric_of_all)(Point.at(network, theta), np.inf)
     assert isinstance(system, QuasiNewton)
