@@ -22,10 +22,10 @@ EXACT, SKETCHED, DUAL, MATRIX_FREE = "exact", "sketched", "dual", "matrix-free"
 PRIMAL_PARAMS, DUAL_RESIDUALS = 4000, 4000
 # Pairs of p numbers each that very large models keep.
 MATRIX_FREE_MEMORY = 10
-# Up to so many observations no rows are drawn. Where none are, the matrix of all rows is
-# the system if it costs no more than so many gradients: the evidence asks for more of
-# convergence than F, and exact steps give it. Else, up to so many rows a parameter, if
-# it costs no more than so many.
+# Up to so many observations no rows are drawn. Where none are, the matrix of all rows
+# is the system if it costs no more than so many gradients: the evidence asks for more
+# of convergence than F, and exact steps give it. Else, up to so many rows a parameter,
+# if it costs no more than so many.
 SMALL, ALL_GRADIENTS = 2048, 30
 FIRST_SAMPLE, CHEAP_GRADIENTS = 10, 10
 FIRST_WIDE_SAMPLE = 1000  # rows of the first sample for matrix-free models
