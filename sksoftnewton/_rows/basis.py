@@ -79,6 +79,18 @@ class Basis:
     def n_columns(self) -> int:
         return len(self.feature_of)
 
+    @cached_property
+    def are_levels(self) -> NDArray[np.bool_]:
+        """Which columns are those of levels, (n_columns,)."""
+        levels = np.array([isinstance(of_one, Levels) for of_one in self.maps])
+        return levels[self.feature_of]
+
+    @property
+    def entries_per_row(self) -> int:
+        """Columns that are not zero, as a rule: of levels one."""
+        n_numbers = int(np.sum(~self.are_levels))
+        return n_numbers + sum(isinstance(of_one, Levels) for of_one in self.maps)
+
     def take(self, features: Index) -> Basis:
         """The map of some of the features."""
         return Basis([self.maps[j] for j in features])

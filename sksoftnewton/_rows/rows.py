@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from sksoftnewton._rows.basis import Basis, standardisation_of
-from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock, rows_of
+from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock, rows_of, slices
 from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.interface import (
     DENSE_ROWS,
@@ -25,6 +25,7 @@ from sksoftnewton._rows.interface import (
     draw_probabilities,
     pseudo_inverse,
 )
+from sksoftnewton._rows.mapped import MappedRows, entries_of_levels
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import (
     Index,
@@ -38,6 +39,8 @@ Array = NDArray[np.float64]
 
 # Elements of dense data up to which a standardised copy is kept.
 CACHE_ELEMENTS = 2**24
+# Columns for each one that is not zero, from which sums over levels leave zeros out.
+COLUMNS_PER_ENTRY = 5
 
 
 class Rows(WeightedRows):
@@ -103,7 +106,7 @@ class Rows(WeightedRows):
 
     def __getstate__(self) -> dict[str, Any]:
         """The rows themselves: what is kept in memory can be made again."""
-        made = {"_standardised", "_double", "_single", "_leverage", "kernel"}
+        made = "_standardised", "_entries", "_double", "_single", "_leverage", "kernel"
         state = {k: v for k, v in self.__dict__.items() if k not in made}
         return {**state, "_blocks": {}, "_double": None}
 
@@ -115,7 +118,19 @@ class Rows(WeightedRows):
 
     @property
     def entries_per_row(self) -> float:
-        return (self.X.nnz / self.n_rows if self.sparse else self.n_features) + 1
+        if self.sparse:
+            return float(self.X.nnz / self.n_rows + 1)
+        if self._by_entries:
+            assert self.basis is not None
+            return self.basis.entries_per_row + 1
+        return self.n_features + 1
+
+    @cached_property
+    def _by_entries(self) -> bool:
+        """Whether dense rows have so many columns of levels that zeros are left out."""
+        if self.basis is None or not self.basis.has_levels:
+            return False
+        return self.n_features > COLUMNS_PER_ENTRY * self.basis.entries_per_row
 
     def _changed(self, **changes: Any) -> Rows:
         """The same rows with other arguments."""
@@ -237,6 +252,10 @@ class Rows(WeightedRows):
         if self.sparse:
             X = rows_of(self.X, rows) if isinstance(rows, slice) else self.X[rows]
             return SparseBlock(X, self._shift, targets, weight, first)
+        if self._by_entries:
+            X, shift = self._entries
+            X = rows_of(X, rows) if isinstance(rows, slice) else X[rows]
+            return SparseBlock(X, shift, targets, weight, first)
         kept = self._standardised
         features = self._standardised_block(rows) if kept is None else kept[:, rows]
         return DenseBlock(features, targets, weight, first)
@@ -251,6 +270,13 @@ class Rows(WeightedRows):
             rows = slice(start, start + MOST_ROWS)
             features[:, rows] = self._standardised_block(rows)
         return features
+
+    @cached_property
+    def _entries(self) -> tuple[sp.csr_array, Array]:
+        """Columns with zeros left out, and means; no larger than what X has in use."""
+        assert self.basis is not None
+        blocks = (self.in_use(rows) for rows in slices(self.n_rows, MOST_ROWS))
+        return entries_of_levels(blocks, self.basis, self.standardisation, self.dtype)
 
     def _standardised_block(self, rows: slice | Index) -> Array:
         part = self.in_use(rows)
@@ -303,7 +329,8 @@ class Rows(WeightedRows):
 
     def _views(self, size: int, starts: range) -> list[Block] | None:
         """The blocks of a size, made once; None where they would be copies."""
-        if not self.sparse and self._standardised is None:
+        copied = not (self.sparse or self._by_entries) and self._standardised is None
+        if copied:
             return None
         if size not in self._blocks:
             self._blocks[size] = [self.block(slice(i, i + size)) for i in starts]
@@ -319,9 +346,7 @@ class Rows(WeightedRows):
             products -= cross[:, None] + cross
             products += self._shift @ self._shift
             return products
-        block = self.double.whole()
-        assert isinstance(block, DenseBlock)
-        x = block.features[:-1]
+        x = self.double.whole().all_dense()[:-1]
         return x.T @ x
 
 
@@ -344,29 +369,3 @@ def as_before(
         mapped.mean[there] = before.mean[here]
         mapped.scale[there] = before.scale[here]
     return mapped
-
-
-class MappedRows:
-    """The columns of a basis of rows, made where they are read.
-
-    Parameters
-    ----------
-    raw : callable
-        Gives the dense rows of a slice.
-    of : int and dtype, the number of rows and what they are stored in
-    basis : Basis
-    """
-
-    def __init__(
-        self,
-        raw: Callable[[slice | Index], Array],
-        of: tuple[int, DTypeLike],
-        basis: Basis,
-    ) -> None:
-        self._raw, self._basis = raw, basis
-        self.shape = of[0], basis.n_columns
-        self.dtype = np.dtype(of[1])
-
-    def __getitem__(self, rows: slice | Index) -> Array:
-        columns: Array = self._basis.transform(self._raw(rows))
-        return columns

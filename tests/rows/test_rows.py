@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 
+from sksoftnewton._rows import rows as rows_module
+from sksoftnewton._rows.blocks import DenseBlock, SparseBlock
+from sksoftnewton._rows.data import ArrayData
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import standardised
@@ -93,3 +96,38 @@ def test_rounding_depends_on_weights_as_on_repetitions():
         weighted = rounding_variances(y, counts.astype(float))
         np.testing.assert_allclose(weighted, rounding_variances(y.repeat(counts)))
         assert (weighted > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_of_many_levels_leave_zeros_out_and_are_the_same(dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = tuple(f" = {i}" for i in range(40))
+    X = np.column_stack([1e3 + rng.normal(size=500), rng.integers(0, 40, (500, 2))])
+    X[rng.random(500) < 0.1, 0] = np.nan
+    X[7, 1] = np.nan  # an unknown level
+    Y, weight = rng.normal(size=(500, 1)), rng.uniform(0.5, 2, 500)
+    data = ArrayData(X, Y, weight, labels=[None, labels, labels])
+    targets = Standardisation(np.zeros(1), np.ones(1))
+
+    def made():
+        return data.rows(data.standardisation, targets, data.basis, dtype, 1)
+
+    few = made()
+    block = few.block(slice(100, 200))
+    assert isinstance(block, SparseBlock) and few.entries_per_row == 5
+    assert block.scaled.nnz <= 100 * 4 + 80
+    monkeypatch.setattr(rows_module, "COLUMNS_PER_ENTRY", 1000)
+    all_columns = made()
+    dense = all_columns.block(slice(100, 200))
+    assert isinstance(dense, DenseBlock)
+    close = {"rtol": 1e-5, "atol": 1e-5 if dtype == np.float32 else 1e-12}
+    np.testing.assert_allclose(block.all_dense(), dense.features, **close)
+    A1 = rng.normal(size=(3, 83))
+    np.testing.assert_allclose(block.logits(A1), dense.logits(A1), **close)
+    np.testing.assert_allclose(few.kernel, all_columns.kernel, rtol=1e-9, atol=1e-9)
+    kept = few.with_columns(np.array([0, 2]))
+    np.testing.assert_allclose(
+        kept.block(slice(0, 9)).all_dense(),
+        all_columns.with_columns(np.array([0, 2])).block(slice(0, 9)).all_dense(),
+        **close,
+    )
