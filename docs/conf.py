@@ -142,19 +142,34 @@ def describe_thumbnails(app, doctree):
 
 
 # Where a long name may be broken: after dots and underscores, and between its words.
-NAME = re.compile(r"(?<=<span class=\"pre\">)[^<]{22,}|(?<=<h1>)[^<]+")
+NAME = re.compile(
+    r"(?<=<span class=\"pre\">)[^<]{22,}|(?<=<h1>)[^<]+"
+    r"|(?<=<th class=\"head\"><p>)\w{12,}"
+)
 JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._=])(?=\w)")
+# Where a number is not broken: before its unit, and within its exponent. Code stays.
+CODE = re.compile(r"(<(pre|code|script)\b.*?</\2>|<[^>]+>)", re.DOTALL)
+UNIT = re.compile(r"(?<=\d) (?=(?:%|s|ms|MB|GB|°C)(?!\w))")
+EXPONENT = re.compile(r"\d[\d.]*e-\d+")
 # Pictures scroll on a phone, and are links, so that one can also open them.
 PICTURE = re.compile(r"(<p>|<figure[^>]*>\s*)(<img [^>]*src=\"([^\"]+)\"[^>]*>)")
 # A corner of a table that is empty is no header, and what stands in a list is an item.
 CORNER = re.compile(r"<th(?: class=\"head\")?>(?:<p></p>)?</th>")
 
 
+def keep_numbers_whole(body):
+    pieces = CODE.split(body)
+    for i in range(0, len(pieces), 3):  # between code and tags
+        pieces[i] = UNIT.sub("\N{NO-BREAK SPACE}", pieces[i])
+        pieces[i] = EXPONENT.sub(r'<span class="whole">\g<0></span>', pieces[i])
+    return "".join(piece for i, piece in enumerate(pieces) if i % 3 != 2)
+
+
 def finish_page(app, pagename, templatename, context, doctree):
     if "body" in context:
         body = NAME.sub(lambda found: JOINT.sub("<wbr>", found[0]), context["body"])
         body = PICTURE.sub(r'\1<a class="picture" href="\3">\2</a>', body)
-        body = CORNER.sub("<td></td>", body)
+        body = keep_numbers_whole(CORNER.sub("<td></td>", body))
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 

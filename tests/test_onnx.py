@@ -36,6 +36,11 @@ def _registered():
 
 
 def of_graph(model, given, **options):
+    (out,) = outputs_of_graph(model, given, **options)
+    return out
+
+
+def outputs_of_graph(model, given, **options):
     graph = skl2onnx.to_onnx(model, given[:1], **options).SerializeToString()
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     inputs = [i.name for i in session.get_inputs()]
@@ -43,8 +48,7 @@ def of_graph(model, given, **options):
         feed = {name: given[[name]].to_numpy() for name in inputs}
     else:
         feed = {inputs[0]: given}
-    (out,) = session.run(None, feed)
-    return out
+    return session.run(None, feed)
 
 
 def check(model, given):
@@ -116,6 +120,79 @@ def test_memberships(basis):
         out = of_graph(given, X, options={id(last): {"memberships": True}})
         rows = X if given is model else pipeline[:-1].transform(X)
         np.testing.assert_allclose(out, last.transform(rows), rtol=1e-5, atol=1e-12)
+
+
+def check_deviations(model, given, last=None):
+    """A graph with a second output, that of ``return_std``."""
+    options = {id(last or model): {"return_std": True}}
+    outputs = outputs_of_graph(model, given, options=options)
+    expected = model.predict(given, return_std=True)
+    for out, values in zip(outputs, expected, strict=True):
+        assert out.dtype == values.dtype
+        np.testing.assert_allclose(out, values.reshape(out.shape), rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("basis", ["linear", "ramps"])
+def test_deviations_of_every_activation_basis_and_dtype(activation, basis, dtype):
+    model = TwoLayerSoftmaxRegressor(
+        3, output_activation=activation, basis=basis, random_state=0
+    )
+    rows = X.astype(dtype)
+    model.fit(rows, ACTIVATIONS[activation])
+    check_deviations(model, rows)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"target_transform": "log"},
+        {"penalty": "logits", "alpha": 1e-3},
+        {"output_weights": [[-10.0, 10.0, 30.0]]},
+        {"alpha": 1e-2},
+    ],
+    ids=str,
+)
+def test_deviations_of_other_models(parameters):
+    positive = Y - Y.min() + 1
+    model = TwoLayerSoftmaxRegressor(3, random_state=0).set_params(**parameters)
+    check_deviations(model.fit(X, positive), X)
+
+
+def test_deviations_of_units_that_are_loud_and_quiet():
+    rng = np.random.default_rng(0)
+    rows = rng.uniform(-1, 1, (400, 2))
+    loud = np.where(rows[:, 0] < 0, 0.1, 2.0)
+    targets = 5 * np.sign(rows[:, 0]) + loud * rng.normal(size=400)
+    model = TwoLayerSoftmaxRegressor(2, random_state=0).fit(rows, targets)
+    assert np.ptp(model.unit_noise_variance_) > 0.1
+    check_deviations(model, rows)
+
+
+@pytest.mark.parametrize("n_rows", [150, 20])
+def test_deviations_of_several_outputs_in_a_pipeline_with_gaps(n_rows):
+    gaps = np.hstack([X, X**2])[:n_rows]
+    gaps[::7, 2] = np.nan
+    targets = np.column_stack([Y, X[:, 0]])[:n_rows]
+    model = TwoLayerSoftmaxRegressor(4, alpha=1e-3, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), model).fit(gaps, targets)
+    assert (model._posterior.ridge is None) == (n_rows == 150)
+    check_deviations(pipeline, gaps, model)
+
+
+def test_deviations_that_there_are_not():
+    wide = np.random.default_rng(0).normal(size=(20, 40))
+    model = TwoLayerSoftmaxRegressor(2, alpha=1e-3, random_state=0).fit(wide, Y[:20])
+    with pytest.raises(ValueError, match="more features than rows"):
+        outputs_of_graph(model, wide, options={id(model): {"return_std": True}})
+    model = TwoLayerSoftmaxRegressor(2, random_state=0).fit(X, Y)
+    both = {id(model): {"return_std": True, "memberships": True}}
+    with pytest.raises(ValueError, match="memberships have no standard deviations"):
+        outputs_of_graph(model, X, options=both)
+    model._posterior = None
+    with pytest.raises(ValueError, match="return_std=True is not available"):
+        outputs_of_graph(model, X, options={id(model): {"return_std": True}})
 
 
 def test_pipelines_of_mixed_columns():

@@ -72,8 +72,13 @@ def make_folds(
     values, clusters = np.unique(labels, return_inverse=True)
     needed = count if moment is None else count + 1
     if len(values) < needed:
-        what = "rows" if len(values) == n else "different values of their column"
-        raise InputError(f"{count} folds need {needed} {what}; there are {len(values)}")
+        need = f"{count} folds need {needed}"
+        if group is None and moment is None:
+            raise InputError(f"{need} rows; there are {n}")
+        option = "--time" if group is None else "--group"
+        raise InputError(
+            f"{option}: {need} different values of the column; there are {len(values)}"
+        )
     if moment is not None:
         # Split the moments, not the rows: none is on both sides.
         parts = TimeSeriesSplit(count).split(values)

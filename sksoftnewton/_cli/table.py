@@ -86,6 +86,9 @@ def _check_names(frame: Any, target: str, choices: Choices) -> None:
                 f"column {name!r} is named twice among --target, --numeric, "
                 "--categorical and --drop"
             )
+    for option, name in (("--group", choices.group), ("--time", choices.time)):
+        if name == target:
+            raise InputError(f"{option}: {name!r} is the target")
 
 
 def _target(column: Any, decimal: str) -> tuple[NDArray[np.float64], str]:
