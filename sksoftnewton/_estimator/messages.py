@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._inference.monitor import in_units
-from sksoftnewton._inference.run import Run
+from sksoftnewton._inference.run import Run, Settings
 from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
 
 Array = NDArray[np.float64]
@@ -18,22 +18,25 @@ Array = NDArray[np.float64]
 # Rows that hold more than half of the squared deviations are named if they are one in
 # so many, or a single one of at least so many.
 ONE_IN, LEAST_ROWS = 1000, 20
+# Rows so few that a constant may be all that the evidence can tell from noise.
+FEW_ROWS = range(5, 20)
 
 
-def warnings_of(run: Run, max_iter: int, Y: Array, weight: Array) -> list[Warning]:
+def warnings_of(run: Run, settings: Settings, Y: Array, weight: Array) -> list[Warning]:
     """What has to be said of a fit.
 
     Parameters
     ----------
     run : Run, the outcome
-    max_iter : int
+    settings : Settings
     Y : ndarray of shape (n, n_outputs)
     weight : ndarray of shape (n,)
     """
     outliers = [] if run.problem.log else outlier_messages(Y, weight)
     return [
-        *map(ConvergenceWarning, failure_messages(run, max_iter)),
+        *map(ConvergenceWarning, failure_messages(run, settings.max_iter)),
         *map(UserWarning, outliers),
+        *map(UserWarning, constant_messages(run, settings, Y, weight)),
     ]
 
 
@@ -60,6 +63,23 @@ def failure_messages(run: Run, max_iter: int) -> list[str]:
             "conditioned."
         ]
     return []
+
+
+def constant_messages(
+    run: Run, settings: Settings, Y: Array, weight: Array
+) -> list[str]:
+    """Say that a constant was chosen where rows are few and targets differ."""
+    counted = np.flatnonzero(weight)
+    chosen = settings.n_hidden is None and settings.alpha is None
+    few = len(counted) in FEW_ROWS and np.ptp(Y[counted], axis=0).any()
+    if not (chosen and few and run.network.n_hidden == 1):
+        return []
+    return [
+        f"The fit is a constant: {len(counted)} rows are too few to tell more from "
+        "noise. If y has next to none, a kernel method such as "
+        "GaussianProcessRegressor interpolates; n_hidden and alpha make a network of "
+        "any data."
+    ]
 
 
 def outlier_messages(Y: Array, weight: Array) -> list[str]:

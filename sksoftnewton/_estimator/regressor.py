@@ -384,7 +384,7 @@ class TwoLayerSoftmaxRegressor(CallbackSupportMixin, FittedRegressor):  # type: 
             else:
                 run = search.best_from(previous, self._previous_alpha(problem))
             fitted = results(search, run, data.dtype, place)
-            found = warnings_of(run, self.max_iter, data.Y, data.weight)
+            found = warnings_of(run, settings, data.Y, data.weight)
             fitted.update(seen_results(run, data, place, found))
             check_finite(fitted)
 

@@ -66,3 +66,22 @@ def test_the_loss_without_features_is_the_documented_one(
     expected = recomputed_loss(model, X, y, weight)
     np.testing.assert_allclose(model.loss_, expected, rtol=1e-8)
     assert np.abs(model.hidden_coef_).max() < 1e3
+
+
+def test_a_constant_of_few_rows_that_differ_is_said_to_be_one():
+    X = np.linspace(0, 10, 15)[:, None]
+    y = (X * np.sin(X))[:, 0]
+    with pytest.warns(UserWarning, match="constant: 15 rows.*GaussianProcess"):
+        model = TwoLayerSoftmaxRegressor(random_state=0).fit(X, y)
+    assert model.n_hidden_ == 1 and "constant: 15 rows" in str(model.summary())
+
+
+@pytest.mark.parametrize(
+    ("params", "n", "size"),
+    [({}, 15, 0.0), ({}, 25, 1.0), ({"n_hidden": 1}, 15, 1.0), ({"alpha": 1.0}, 15, 1)],
+)
+def test_no_constant_is_excused_that_was_asked_for(params, n, size):
+    y = size * np.random.default_rng(0).normal(size=n)
+    model = TwoLayerSoftmaxRegressor(random_state=0, **params)
+    model.fit(np.linspace(0, 1, n)[:, None], y)
+    assert model.n_hidden_ == 1

@@ -141,6 +141,7 @@ def answered(X, Y, weight, params):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "More than half of the squared deviations")
+        warnings.filterwarnings("ignore", "The fit is a constant")
         try:
             model.fit(X, target(Y), weight)
         except (ValueError, FloatingPointError) as error:

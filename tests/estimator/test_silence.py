@@ -20,6 +20,7 @@ def fit(X, y, weight=None, **kwargs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "More than half of the squared deviations")
+        warnings.filterwarnings("ignore", "The fit is a constant")
         return model.fit(X, y, weight)
 
 
