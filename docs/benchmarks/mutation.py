@@ -27,6 +27,7 @@ from mutmut.stats import status_by_exit_code
 
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ("sksoftnewton", "tests", "pyproject.toml", "README.md")
+LOG = "mutmut.log"
 NOT_NOTICED = "survived", "no tests"
 
 
@@ -96,14 +97,10 @@ def mutmut(copy: Path, *names: str) -> None:
     """Test some mutants, with one process."""
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
-    subprocess.run(
-        command,
-        cwd=copy,
-        env=environment,
-        check=False,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (copy / LOG).open("w") as log:
+        subprocess.run(
+            command, cwd=copy, env=environment, check=False, stdout=log, stderr=log
+        )
 
 
 def outcomes(copy: Path) -> dict[str, int | None]:
@@ -117,7 +114,7 @@ def outcomes(copy: Path) -> dict[str, int | None]:
 def report(copy: Path, part: str, codes: dict[str, int | None]) -> None:
     """Print the score, and the difference that each survivor is."""
     if not codes or None in codes.values():
-        raise SystemExit("mutmut stopped early; run it in a copy to see why")
+        raise SystemExit(f"mutmut stopped early:\n{(copy / LOG).read_text()[-3000:]}")
     counts = Counter(status_by_exit_code[code] for code in codes.values())
     for name, code in codes.items():
         if status_by_exit_code[code] in NOT_NOTICED:

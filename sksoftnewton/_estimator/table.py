@@ -190,8 +190,9 @@ def learned(
     categories: list[Category | None] = [None] * columns.n
     codes, given = {}, (Y, weight, random_state)
     flagged_columns = np.flatnonzero(flags).tolist()
+    values = {j: columns.values(j) for j in flagged_columns}
     for j in flagged_columns:
-        categories[j], codes[j] = category(*columns.values(j), *given)
+        categories[j], codes[j] = category(*values[j], *given)
     table, rows = Table(tuple(categories)), columns.array(flags, codes)
     many = [j for j in flagged_columns if table.labels and table.labels[j] is None]
     counted = weight > 0
@@ -199,7 +200,7 @@ def learned(
     for j in many:
         assert basis is not None
         others = basis.transform(rows)[:, basis.feature_of != j]
-        categories[j], codes[j] = category(*columns.values(j), *given, others)
+        categories[j], codes[j] = category(*values[j], *given, others)
     return Table(tuple(categories)), columns.array(flags, codes) if many else rows
 
 

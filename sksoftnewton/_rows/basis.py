@@ -52,12 +52,6 @@ class Basis:
         self.feature_of: Index = np.repeat(np.arange(len(sizes)), sizes)
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        if "maps" in state:
-            self.__dict__.update(state)
-        else:  # stored when all features were numbers that are never missing
-            self.__init__(state["knots_"])  # type: ignore[misc]
-
     @classmethod
     def linear(cls, n_features: int) -> Basis:
         """The features as they are."""
@@ -149,12 +143,13 @@ class Basis:
         Raises
         ------
         ValueError
-            For another number of features.
+            For another number of features, and for values that are no numbers:
+            categories enter as the codes of their levels, many levels as means.
         """
         if self.is_linear and not has_missing(X):
             return X
         if not sp.issparse(X):
-            X = np.asarray(X)
+            X = _numbers(X)
         if X.ndim != 2 or X.shape[1] != len(self.maps):
             found = f"{X.shape[1]} features" if X.ndim == 2 else f"shape {X.shape}"
             raise ValueError(f"X has {found}, but the basis has {len(self.maps)}.")
@@ -272,6 +267,19 @@ def common_scale(shares: Array) -> Array:
     """The scale of each level, from the shares of all in the weight."""
     variance = float(np.sum(shares * (1 - shares)))
     return np.full(len(shares), np.sqrt(variance) if variance > 0 else 1.0)
+
+
+def _numbers(X: Any) -> Array:
+    """Dense rows as an array of numbers."""
+    X = np.asarray(X)
+    try:
+        numbers: Array = X if X.dtype.kind in "biuf" else X.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "A basis takes numbers, and a table with categories is none. "
+            "predict, hidden_activations and explain of the model take it as it is."
+        ) from error
+    return numbers
 
 
 def _column(X: Any, j: int) -> Array:

@@ -410,14 +410,14 @@ def test_lengths_have_to_agree():
         TwoLayerSoftmaxRegressor().fit(frame, y[:-1])
 
 
-def test_partial_fit_and_dask_take_no_categories(fitted):
+def test_partial_fit_takes_no_categories_and_dask_predicts_them():
     frame, y = data()
     with pytest.raises(ValueError, match="partial_fit takes no categories"):
         TwoLayerSoftmaxRegressor(**FIXED).partial_fit(frame, y)
     X = np.column_stack([np.arange(60.0), np.arange(60) % 3])
     codes = TwoLayerSoftmaxRegressor(**FIXED, categorical_features=[1]).fit(X, X[:, 1])
-    with pytest.raises(ValueError, match="Dask collections are not searched"):
-        codes.predict(da.from_array(X, chunks=(20, 2)))
+    lazy = codes.predict(da.from_array(X, chunks=(20, 2)))
+    assert_array_equal(lazy.compute(), codes.predict(X))
 
 
 # -- life in scikit-learn -------------------------------------------------------------

@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
-from sksoftnewton._network.coordinates import RowSpace, Whitening
+from sksoftnewton._network.coordinates import Coordinates, RowSpace, Whitening
+from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.rows import Rows
 from tests.references_rows import make_rows, random_data
 
 
@@ -40,3 +43,22 @@ def test_whitened_norm_is_the_mean_square_of_the_logits():
     mean_square = weight @ (rows.whole().logits(A1) ** 2).sum(axis=0) / weight.sum()
     np.testing.assert_allclose((inner**2).sum(), mean_square)
     np.testing.assert_allclose(whitening.lift(inner), A1, atol=1e-10)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_coordinates_of_other_rows_are_their_part_in_the_row_space(sparse):
+    X, Y, weight = random_data(n=8, d=30)
+    space = RowSpace(rows := make_rows(X, Y, weight, sparse)).without_rows()
+    others, *_ = random_data(n=5, d=30, seed=1)
+    features = rows.standardisation
+    kind = sp.csr_array if sparse else np.asarray
+    block = Rows(kind(others), Y[:5], weight[:5], features).whole()
+    # Centred: the rank of eight rows is seven.
+    Q = np.linalg.svd(((X - features.mean) / features.scale).T)[0][:, :7]
+    z = (others - features.mean) / features.scale
+    coordinates = Coordinates(features, np.arange(30), Basis.linear(30), space, None)
+    x, outside = coordinates(block)
+    np.testing.assert_allclose(x[-1], 1)
+    np.testing.assert_allclose(x[:-1].T @ x[:-1], z @ Q @ Q.T @ z.T, atol=1e-8)
+    left = z - z @ Q @ Q.T
+    np.testing.assert_allclose(outside, np.sum(left**2, axis=1), rtol=1e-6)

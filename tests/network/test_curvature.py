@@ -143,3 +143,10 @@ def test_few_stored_entries_give_the_matrix_of_dense_rows(exact):
         strict=True,
     ):
         assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_the_work_of_a_countsketch_is_two_passes_and_a_matrix():
+    network, theta, *_ = make_network(n=40, n_outputs=2)
+    p, N = network.n_params, network.n_residuals
+    found = Curvature(network, theta).sketch_work("countsketch", 20)
+    assert found == 2 * N * p + 20 * p**2 / 2

@@ -16,8 +16,12 @@ def data(n=3000):
 
 
 def problem(X, Y, weight, *, penalty="weights", activation="identity"):
+    return problem_of(ArrayData(X, Y, weight), penalty, activation)
+
+
+def problem_of(given, penalty="weights", activation="identity"):
     return Problem(
-        ArrayData(X, Y, weight),
+        given,
         activation=get_activation(activation),
         penalty=penalty,
         output_weights=None,
@@ -90,6 +94,26 @@ def test_weights_of_zero_do_not_count_as_small():
     X, Y, weight = data(5000)
     weight[::2] = 0
     assert problem(X, Y, weight).rows.dtype == np.float32
+
+
+def test_divided_units_share_what_their_parent_had(monkeypatch):
+    monkeypatch.setattr(problem_module, "SPLIT", 0.0)
+    X, Y, weight = data(50)
+    there = problem(X, Y, weight)
+    narrow, theta = random_network(there, k=3)
+    wide = there.network(7, narrow.alpha)
+    start = there.split_start(wide, narrow, theta, np.random.default_rng(0))
+    A1, _ = wide.layers(start)
+    parents, _ = narrow.layers(theta)
+    np.testing.assert_array_equal(A1[:, :-1], parents[np.arange(7) % 3, :-1])
+    shift = A1[:, -1] - parents[np.arange(7) % 3, -1]
+    np.testing.assert_allclose(shift, -np.log(7 / 3))
+
+
+def test_rounds_are_those_of_the_data():
+    given = ArrayData(*data(10))
+    given.rounds.n += 3
+    assert problem_of(given).rounds == 3
 
 
 # -- ramps --------------------------------------------------------------------------

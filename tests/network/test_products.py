@@ -117,3 +117,8 @@ def test_entries_are_multiplied_where_few_are_stored():
     dense = product_work(8, 51, 1, 51.0)
     assert product_work(8, 51, 1, 1.5) < dense / 10
     assert product_work(8, 51, 1, 25.0) == dense
+
+
+def test_dense_products_are_those_of_pairs():
+    assert product_work(3, 5, 2, 5.0) == 6 * 15 + 2 * 9 * 5
+    assert product_work(1, 40, 2, 40.0) == 40**2 + 2 * 40  # not of pairs of features

@@ -147,3 +147,32 @@ def test_rows_of_an_automatic_sketch(monkeypatch):
     assert Sketch().rows(network) == 4 * 18
     assert Sketch("auto", 17).rows(network) == 17
     assert Sketch("auto", 2.5).rows(network) == 45
+
+
+def test_only_large_models_have_metrics_without_a_matrix(monkeypatch):
+    network, theta, *_ = make_network(n=3000, n_outputs=1)
+    point = Point.at(network, theta)
+
+    def metric():
+        systems = NewtonSystems(network, Sketch("uniform", 100))
+        return systems(point, np.inf)._metric
+
+    assert metric().matrix.shape == (18, 18) and metric().sketch_size == 100
+    assert metric().work == Curvature(network, theta).sketch_work("uniform", 100)
+    monkeypatch.setattr(regimes, "PRIMAL_PARAMS", 17)
+    monkeypatch.setattr(regimes, "DUAL_RESIDUALS", 17)
+    assert metric().matrix is None and metric().work == 0
+    expected = Curvature(network, theta).diagonal_metric()
+    np.testing.assert_array_equal(metric().diagonal, expected)
+
+
+def test_systems_go_on_with_the_metric_at_hand_and_a_new_network():
+    network, theta, *_ = make_network(n=3000, n_outputs=1)
+    systems = NewtonSystems(network, Sketch("uniform", 100))
+    point = Point.at(network, theta)
+    before = systems(point, np.inf)._metric
+    other = network.with_alpha((0.5, 0.25))
+    systems.go_on_with(other)
+    assert systems(point, np.inf)._metric is before
+    hessian, _ = Curvature(other, theta).gram(exact=True)
+    np.testing.assert_array_equal(systems(point, 0.0)._system.hessian, hessian)

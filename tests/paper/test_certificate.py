@@ -18,9 +18,10 @@ def test_the_report_reads_like_a_report():
         "The theory's conditions",
         "Not certified",
     ):
-        assert f"\n{heading}" in report
+        assert f"\n\n{heading}" in report
     assert max(len(line) for line in report.splitlines()) <= 80
     for condition in c.conditions_hold:
+        assert condition.meaning in report
         assert f"{condition.value:.3g}" in report
         assert f"{condition.limit:.3g}" in report
 

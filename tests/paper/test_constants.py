@@ -253,3 +253,18 @@ def test_the_local_constant_grows_with_the_ball():
     values = [lipschitz(radius) for radius in (0, 0.01, 0.1, 1, 10, 1000)]
     assert values == sorted(values)
     assert values[-1] == lipschitz.everywhere
+
+
+@pytest.mark.parametrize("h", ["tanh", "exp"])
+@pytest.mark.parametrize("t", [0.0, 0.5])
+def test_the_local_constant_is_in_units_of_the_cube_of_the_inputs(h, t):
+    dense = random_problem(np.random.default_rng(8), n=50, h=h)
+    at = Enclosure(attention(dense), np.zeros(3))
+    plain = InputGeometry.of(dense.A1, at.f.upper, np.eye(3))
+    unit = 2.0**-10
+    fine = InputGeometry(plain.diameter * unit, plain.deviation * unit)
+    of_plain, of_fine = (
+        LocalLipschitz(at, constants_of(dense), geometry)(t / geometry.diameter)
+        for geometry in (plain, fine)
+    )
+    np.testing.assert_allclose(of_fine, unit**3 * of_plain, rtol=1e-9)

@@ -95,3 +95,23 @@ def test_whitened_distances_include_rounding():
         rows = (mp.matrix(A1.tolist()) * mp.matrix(W.tolist())).tolist()
         exact = pairwise([mp.matrix(row) for row in rows], mp.norm)
         assert exact <= found.diameter <= 1.001 * float(exact)
+
+
+def test_distances_from_the_mean_are_sharp_for_two_points(monkeypatch):
+    rows = np.array([[3.0, 1.0], [-1.0, 1.0]] * 8)
+    f = np.full(16, 1 / 16)
+    for most in (16 * 16 * 2, 16 * 16 * 2 - 1):  # by pairs, and by the mean
+        monkeypatch.setattr(geometry, "PAIRWISE_WORK", most)
+        found = InputGeometry.of(rows, f, np.eye(2))
+        assert_allclose([found.diameter, found.deviation], [4.0, 2.0], rtol=1e-12)
+
+
+def test_pairs_are_many(monkeypatch):
+    # Corners of a triangle: their distances are less than twice those from the mean.
+    angles = np.linspace(0, 2 * np.pi, 3, endpoint=False)
+    rows = np.column_stack([np.cos(angles), np.sin(angles)])
+    f = np.full(3, 1 / 3)
+    for most, expected in ((18, np.sqrt(3)), (17, 2.0)):
+        monkeypatch.setattr(geometry, "PAIRWISE_WORK", most)
+        found = InputGeometry.of(rows, f, np.eye(2)).diameter
+        assert_allclose(found, expected, rtol=1e-12)

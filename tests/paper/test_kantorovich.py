@@ -1,5 +1,7 @@
 """The theorem on the contraction, and what a small Newton decrement proves."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from sksoftnewton._paper.hessian import HessianSketch
-from sksoftnewton._paper.kantorovich import Kantorovich, theoretical_rate
+from sksoftnewton._paper.kantorovich import Kantorovich, in_norm_of, theoretical_rate
 from sksoftnewton._paper.regression import two_layer_softmax_regression
 from tests.references_paper import (
     SMOOTH,
@@ -213,3 +215,11 @@ def test_the_radius_of_a_constant_that_vanishes_at_the_centre():
     assert 0.95 * np.sqrt(0.1) <= proven.radius(lambda r: min(r + 1e-300, 1.0))
     assert proven.radius(lambda r: min(r + 1e-300, 1.0)) <= np.sqrt(0.1)
     assert np.isinf(proven.radius(lambda r: 0.0))
+
+
+def test_a_constant_in_other_coordinates_is_that_of_the_largest_change_of_norms():
+    # Lengths are twice as large at most, and the constant is in units of their cube.
+    asked = []
+    bound = in_norm_of(SimpleNamespace(kappa=0.75), lambda r: asked.append(r) or 3.0)
+    assert_allclose(bound(0.7), 3.0 * 8, rtol=1e-12)
+    assert_allclose(asked, [1.4], rtol=1e-12)

@@ -83,3 +83,42 @@ def test_a_step_that_the_loss_denies_is_not_taken():
     point = Point.at(problem, np.zeros(3))
     assert_allclose(point.gradient, 0, atol=1e-15)
     assert beyond_saddle(problem, point, Descent(-1.0, np.ones(3))) is None
+
+
+class Form:
+    """½ xᵀ H x, plus a rise of the loss for any step."""
+
+    def __init__(self, H, rise=0.0):
+        self.H, self.d, self.A1, self.rise = H, len(H), np.eye(len(H)), rise
+        self.n_products = 0
+
+    def hessian_product(self, x, v):
+        self.n_products += 1
+        return self.H @ v
+
+    def value(self, x):
+        return 0.5 * float(x @ self.H @ x) + self.rise * float(x @ x)
+
+    def resolution(self, value):
+        return 1e-12
+
+
+@pytest.mark.parametrize(("rise", "taken"), [(0.2, True), (0.3, False), (0.6, False)])
+def test_the_loss_has_to_fall_by_half_of_what_the_curvature_promises(rise, taken):
+    point = Point(np.zeros(1), 0.0, np.zeros(1))
+    form = Form(-np.eye(1), rise)
+    further = beyond_saddle(form, point, Descent(-1.0, np.ones(1)))
+    assert (further is not None) == taken
+
+
+def test_curvature_below_the_rounding_of_the_largest_is_none():
+    def found(H):
+        form = Form(np.diag(H))
+        rng = np.random.default_rng(0)
+        return lanczos_descent(form, np.zeros(3), np.eye(3), rng), form.n_products
+
+    descent, _ = found([1e4, -1.0, 1.0])
+    assert_allclose(descent.curvature, -1.0, rtol=1e-6)
+    assert found([1e4, -1e-3, 1.0])[0] is None
+    # Equal but for rounding: one product says all.
+    assert found([1e9, 1e9 + 1, 1e9 + 2]) == (None, 1)

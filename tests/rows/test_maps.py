@@ -1,12 +1,10 @@
 """Columns of single features, number by number."""
 
-import pickle
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftnewton._rows.basis import Basis, plain_basis, ramps
+from sksoftnewton._rows.basis import plain_basis, ramps
 from sksoftnewton._rows.maps import Levels, Number
 
 NAN = np.nan
@@ -95,11 +93,3 @@ def test_others_keep_their_levels_and_lose_their_ramps():
     fewer = whole.take(np.array([0])).spread(np.array([0]), whole)
     assert [len(knots) for knots in fewer.knots_] == [5, 0, 0]
     assert fewer.maps[1] is whole.maps[1]
-
-
-def test_a_basis_that_an_older_version_stored_is_read():
-    older = Basis.__new__(Basis)
-    older.__setstate__({"knots_": [KNOTS, np.empty(0)], "feature_of": None})
-    again = pickle.loads(pickle.dumps(older))
-    X = np.array([[2.0, 1.0]])
-    assert_array_equal(again.transform(X), [[2, 1, 0.5, 1]])

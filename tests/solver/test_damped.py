@@ -1,8 +1,8 @@
 import numpy as np
 
-from sksoftnewton._solver.damped import damped_step
+from sksoftnewton._solver.damped import damped_step, plain_step
 from sksoftnewton._solver.directions import Step
-from sksoftnewton._solver.points import Point
+from sksoftnewton._solver.points import Move, Point
 from tests.references_solver import Problem, solve
 
 
@@ -40,3 +40,25 @@ def test_a_step_that_promises_nothing_is_not_taken():
     start = Point.at(quadratic, np.ones(1))
     move = damped_step(quadratic, start, Fading(), 1e-2)
     assert move.stuck and move.point is start
+
+
+def test_a_plain_step_that_cannot_be_taken_leaves_the_point_where_it_is():
+    class Plain:
+        def __init__(self, step):
+            self.step = step
+
+        def solve(self, gradient, damping):
+            return self.step
+
+    logarithm = Problem(
+        lambda x: np.log(x[0]) if x[0] > 0 else np.inf, lambda x: 1 / x, None
+    )
+    start = Point.at(logarithm, np.ones(1))
+    resolution = logarithm.resolution(start.value)
+    for step, n_trials in ((None, 0), (Step(np.array([-2.0]), 1.0), 1)):
+        move = plain_step(logarithm, start, Plain(step))
+        stays = Move(start, 0.0, resolution, 0.0, 0.0, n_trials, stuck=True)
+        assert move == stays
+    moved = plain_step(logarithm, start, Plain(Step(np.array([-0.5]), 0.3)))
+    assert moved.point.value == np.log(0.5) and not moved.stuck
+    assert (moved.predicted, moved.n_trials) == (0.3, 1)

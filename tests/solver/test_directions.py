@@ -3,7 +3,7 @@ import pytest
 
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.regimes import dual_system, gauss_newton_system
-from sksoftnewton._solver.directions import PrimalSystem
+from sksoftnewton._solver.directions import PlainSystem, PrimalSystem
 from tests.references_network import each_case, make_network
 
 
@@ -62,3 +62,33 @@ def test_the_matrix_is_kept_for_the_next_damping():
     system = PrimalSystem(H.copy(), np.ones(2))
     system.solve(np.ones(2), 1.0)
     np.testing.assert_array_equal(system.hessian, H)
+
+
+def test_the_plain_step_goes_to_the_saddle_of_an_indefinite_matrix():
+    H, gradient = np.array([[2.0, 0.5], [0.5, -1.0]]), np.array([1.0, 3.0])
+    step = PlainSystem(H, 5.0, 2).solve(gradient, 0.0)
+    np.testing.assert_allclose(H @ step.direction, -gradient)
+    np.testing.assert_allclose(step.predicted, -(gradient @ step.direction) / 2)
+    assert PlainSystem(np.zeros((2, 2)), 0.0, 0).solve(gradient, 0.0) is None
+
+
+def test_a_step_that_is_no_number_is_none():
+    system = PrimalSystem(np.diag([1e-310, 1.0]), np.ones(2))
+    assert system.solve(np.ones(2), 0.0) is None
+
+
+def test_every_solution_is_on_the_account():
+    network, theta, *_ = make_network(n=6)
+    curvature = Curvature(network, theta)
+    _, gradient = network.value_and_gradient(theta)
+    dual, p = dual_system(curvature), len(theta)
+    N = network.n_residuals
+    plain = PlainSystem(np.eye(p), 7.0, 0)
+    for system, before, each in (
+        (PrimalSystem(np.eye(p), np.ones(p), 7.0), 7, p**3 / 6),
+        (plain, 7, p**3 / 3),
+        (dual, 0, dual.jacobian.gram_work() + N**3 / 6),
+    ):
+        for n_solved in (1, 2):
+            system.solve(gradient, 1.0)
+            assert system.work == pytest.approx(before + n_solved * each)

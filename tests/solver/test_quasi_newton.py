@@ -262,6 +262,13 @@ def test_a_step_is_shortened_to_the_minimum_of_the_parabola():
     assert search.found and search.n_trials == 2
 
 
+def test_the_parabola_is_that_of_the_slope():
+    objective = OneDimension(lambda x: 1 - 2 * x + 4 * x**2, slope=-2.0)
+    search = _Search(objective, Point.at(objective, np.zeros(1)), np.ones(1))
+    search.run()
+    assert_allclose(objective.asked[1:], [1.0, 0.25])
+
+
 def test_a_step_is_shortened_to_between_a_tenth_and_a_half():
     tried, _ = search_along(lambda x: 1 - x + (200 * x**2 if x > 0.5 else 0.0))
     assert_allclose(tried, [1.0, 0.1])
@@ -307,3 +314,39 @@ def test_the_damping_shrinks_unless_steps_were_shortened(monkeypatch):
     worn_out = damping_after([1, 2, 2, 1, 1])  # two shortened steps in a row
     assert_allclose(worn_out.damping, 4e-3)
     assert worn_out.n_steps == 3
+
+
+def test_no_more_pairs_are_kept_than_asked_for():
+    problem = Quadratic()
+    systems = QuasiNewton(
+        lambda _: Metric(None, problem.H.diagonal(), 0.0, 0), memory=3
+    )
+    start = Point.at(problem, np.ones(30))
+    systems.at(start).advance(problem, start, 0.0, lambda move: move.n_steps == 6)
+    assert len(systems._pairs) == 3
+
+
+def test_a_metric_is_kept_once_and_not_charged_again():
+    made = []
+
+    def metric_at(point):
+        made.append(point)
+        return Metric(np.eye(2), np.ones(2), 7.0, 1)
+
+    systems = QuasiNewton(metric_at)
+    systems.keep_metric()  # there is none yet
+    assert systems.at(1).work == 7
+    systems.keep_metric()
+    assert systems.at(2).work == 0
+    assert systems.at(3).work == 7
+    assert made == [1, 3]
+
+
+def test_every_factor_of_a_metric_is_on_the_account():
+    definite = Metric(np.eye(3), np.ones(3), 7.0, 1)
+    _, damping = definite.inverse(0.5)
+    assert damping == 0.5 and definite.work == 7 + 27 / 6
+    indefinite = Metric(np.diag([1.0, -1.0, 1.0]), np.ones(3), 7.0, 1)
+    solve, damping = indefinite.inverse(0.3)
+    assert damping == 1.2 and indefinite.work == 7 + 2 * 27 / 6
+    assert_allclose(solve(np.ones(3)), [1 / 2.2, 5.0, 1 / 2.2])

@@ -32,3 +32,20 @@ def test_a_last_stage_ends_where_ten_moves_gain_less_than_the_tolerance():
     assert ended(small_decrease(1e-3, last=True), 0.9e-4) == 10
     assert ended(small_decrease(1e-3, last=True), 1.1e-4) is None
     assert ended(small_decrease(1e-3), 0.9e-4) is None
+
+
+def test_small_promises_count_at_once_only_without_damping():
+    def ended(*moves):
+        rule = small_decrease(1e-2)
+        for number, (predicted, damping) in enumerate(moves, start=1):
+            point = Point(np.zeros(1), 1.0, np.ones(1))
+            if rule(Move(point, predicted, 1e-15, damping, damping, 1)):
+                return number
+        return None
+
+    small, large = 0.9e-4, 1.1e-4
+    assert ended((small, 1e-6)) == 1
+    assert ended(*[(small, 1e-3)] * 5) == 3
+    assert ended((large, 1e-6), (small, 1e-6)) == 2
+    assert ended(*[(small, 1e-3), (large, 1e-3)] * 3) is None
+    assert ended(*[(small, 1.1)] * 5) is None
