@@ -202,3 +202,14 @@ def symmetric_saddle(n=3000, d=40, w=1e-3, seed=0):
     a2 = (half @ rng.standard_normal(d) / np.sqrt(d)) ** 2
     A1 = np.vstack([half, -half])
     return check_problem(A1, np.concatenate([a2, a2])[None], [9.0], "identity", w)
+
+
+def small_problem(**change):
+    """Arguments of the regression of nine rows, some of them others."""
+    rng = np.random.default_rng(17)
+    given = {
+        "A1": rng.standard_normal((9, 3)),
+        "A2": rng.standard_normal((2, 9)),
+        "b": rng.standard_normal(2),
+    }
+    return given | change

@@ -16,9 +16,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from tests.estimator.callbacks import Callback
 
 
-class Recorder:
+class Recorder(Callback):
     """Keeps begin and end of every task, and stops where it is told to.
 
     Parameters
@@ -35,9 +36,6 @@ class Recorder:
         self.events = []
         self.n_iterations = 0
         self.n_teardowns = 0
-
-    def setup(self, estimator, context):
-        pass
 
     def teardown(self, estimator, context):
         self.n_teardowns += 1

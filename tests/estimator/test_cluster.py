@@ -18,6 +18,7 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._rows.chunks import Chunks
 from sksoftnewton._rows.data import Rounds
 from sksoftnewton._rows.sums import Total
+from tests.estimator.callbacks import Callback
 
 # What its processes leave behind when they are killed is not this package's.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -73,20 +74,11 @@ def client(cluster):
         yield client
 
 
-class AfterIterations:
+class AfterIterations(Callback):
     """A callback that does something once, after so many iterations."""
 
     def __init__(self, number, action):
         self.left, self.action = number, action
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context):
         self.left -= context.task_name == "iteration"

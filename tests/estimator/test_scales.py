@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._inference.noise import quantile_of
 from sksoftnewton._rows.basis import Basis
+from tests.estimator.callbacks import Callback
 from tests.references import objective, standardised
 
 KINDS = {
@@ -424,20 +425,11 @@ def test_a_warm_start_on_ramps_takes_csr_data():
     assert_allclose(sparse.predict(sp.csr_array(X)), dense.predict(X), rtol=1e-6)
 
 
-class StopAt:
+class StopAt(Callback):
     """A callback that asks to stop after so many iterations."""
 
     def __init__(self, number):
         self.number, self.seen, self.predictions = number, 0, []
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
 
     def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
         if context.task_name != "iteration":

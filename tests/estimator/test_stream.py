@@ -16,6 +16,7 @@ from sklearn.multioutput import MultiOutputRegressor
 from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._estimator import stream
 from sksoftnewton._estimator.stream import Memory
+from tests.estimator.callbacks import Callback
 
 X, Y = make_friedman1(600, n_features=6, noise=1.0, random_state=0)
 X_NEW, Y_NEW = make_friedman1(1000, n_features=6, noise=0.0, random_state=1)
@@ -164,20 +165,11 @@ def test_fit_forgets_the_rows():
 
 
 def test_callbacks_hear_of_it():
-    class Listener:
+    class Listener(Callback):
         names: tuple = ()
-
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
 
         def on_fit_task_begin(self, estimator, context):
             self.names = (*self.names, context.task_name)
-
-        def on_fit_task_end(self, estimator, context):
-            pass
 
     listener = Listener()
     model = regressor(n_hidden=2).set_callbacks(listener)

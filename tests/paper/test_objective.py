@@ -19,6 +19,7 @@ from tests.references_paper import (
     attention,
     matrices,
     random_problem,
+    small_problem,
     softmax,
 )
 
@@ -195,16 +196,8 @@ def test_memory_is_linear_in_n_for_sparse_matrices(A2_form):
     ],
 )
 def test_bad_input_is_named(change, message):
-    rng = np.random.default_rng(17)
-    options = {
-        "A1": rng.standard_normal((9, 3)),
-        "A2": rng.standard_normal((2, 9)),
-        "b": rng.standard_normal(2),
-    } | change
     with pytest.raises(ValueError, match=message):
-        two_layer_softmax_regression(
-            options.pop("A1"), options.pop("A2"), options.pop("b"), **options
-        )
+        two_layer_softmax_regression(**small_problem(**change))
 
 
 def test_a_nan_in_sparse_data_is_named():

@@ -12,7 +12,14 @@ from sksoftnewton._activations import ACTIVATION_NAMES
 from sksoftnewton._paper.curvature import Curvature
 from sksoftnewton._paper.objective import check_problem
 from sksoftnewton._paper.regression import two_layer_softmax_regression
-from tests.references_paper import SMOOTH, far_problem, matrices, planted, softmax
+from tests.references_paper import (
+    SMOOTH,
+    far_problem,
+    matrices,
+    planted,
+    small_problem,
+    softmax,
+)
 
 
 def trust_exact(problem, x0):
@@ -302,13 +309,5 @@ def test_a_saddle_is_left_along_negative_curvature():
     ],
 )
 def test_bad_input_is_named(change, message):
-    rng = np.random.default_rng(17)
-    options = {
-        "A1": rng.standard_normal((9, 3)),
-        "A2": rng.standard_normal((2, 9)),
-        "b": rng.standard_normal(2),
-    } | change
     with pytest.raises(ValueError, match=message):
-        two_layer_softmax_regression(
-            options.pop("A1"), options.pop("A2"), options.pop("b"), **options
-        )
+        two_layer_softmax_regression(**small_problem(**change))
