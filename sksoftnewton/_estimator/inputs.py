@@ -34,11 +34,7 @@ def numeric_input(given: Any, name: str) -> Any:
     ValueError
         For masked entries, text and dates, with their column.
     """
-    if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
-        raise ValueError(
-            f"{name} has masked entries, which have no value. Fill them in or leave "
-            "their rows out."
-        )
+    refuse_masked(given, name)
     given = to_numpy(given)
     if given is None or sp.issparse(given):
         return given
@@ -52,6 +48,15 @@ def numeric_input(given: Any, name: str) -> Any:
                 + hint
             )
     return given
+
+
+def refuse_masked(given: Any, name: str) -> None:
+    """Raise ValueError for masked entries."""
+    if np.ma.is_masked(given):
+        raise ValueError(
+            f"{name} has masked entries, which have no value. Fill them in or leave "
+            "their rows out."
+        )
 
 
 def check_infinity(X: Any, names: Any = None) -> None:

@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 ONE_IN, LEAST_ROWS = 1000, 20
 # Rows so few that a constant may be all that the evidence can tell from noise.
 FEW_ROWS = range(5, 20)
+# Errors beyond so many variances of y, and beyond rounding, are worse than its mean.
+WORSE, ROUNDING = 1.02, 1e-6
 
 
 def warnings_of(run: Run, settings: Settings, Y: Array, weight: Array) -> list[Warning]:
@@ -37,6 +39,7 @@ def warnings_of(run: Run, settings: Settings, Y: Array, weight: Array) -> list[W
         *map(ConvergenceWarning, failure_messages(run, settings.max_iter)),
         *map(UserWarning, outliers),
         *map(UserWarning, constant_messages(run, settings, Y, weight)),
+        *map(UserWarning, penalty_messages(run, settings)),
     ]
 
 
@@ -79,6 +82,30 @@ def constant_messages(
         "noise. If y has next to none, a kernel method such as "
         "GaussianProcessRegressor interpolates; n_hidden and alpha make a network of "
         "any data."
+    ]
+
+
+def penalty_messages(run: Run, settings: Settings) -> list[str]:
+    """Say that a given penalty keeps predictions farther from y than its mean is.
+
+    Only activations other than the identity can need weights for a constant.
+    """
+    network, units = run.network, run.problem.units
+    learned = network.output_weights is None
+    if settings.alpha is None or not learned or network.activation.name == "identity":
+        return []
+    errors = network.residual_squares(run.theta) / network.rows.total_weight
+    allowed = WORSE * network.rows.target_variances
+    rounding = ROUNDING * network.rows.mean_square
+    if (errors <= allowed + rounding).all():
+        return []
+    given, usual = units.alpha(settings.alpha), units.alpha((1.0, 1.0))
+    return [
+        f"The fit is worse than the mean of y: alpha = ({given[0]:.3g}, "
+        f"{given[1]:.3g}) is large for targets of this size. With output_activation="
+        f"{network.activation.name!r} it is in units of y squared: what 1 is for "
+        f"standardised targets is about ({usual[0]:.1g}, {usual[1]:.1g}) for these. "
+        'Choose a smaller alpha, or "auto".'
     ]
 
 

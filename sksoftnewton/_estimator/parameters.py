@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
 from sksoftnewton._activations import ACTIVATION_NAMES, Activation
 from sksoftnewton._estimator.array_api import to_numpy
+from sksoftnewton._estimator.inputs import refuse_masked
 from sksoftnewton._inference.run import Settings
 from sksoftnewton._intervals import Floats
 from sksoftnewton._network.regimes import Sketch
@@ -162,6 +163,7 @@ def outside_range(
 
 def check_output_weights(given: Any, n_outputs: int, n_hidden: int | None) -> Array:
     """A second layer as an array of the shape that y and n_hidden ask for."""
+    refuse_masked(given, "output_weights")
     values = _as_floats(given)
     if values is None:
         raise ValueError(f"output_weights must hold numbers; got {given!r}.")

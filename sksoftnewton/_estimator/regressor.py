@@ -67,9 +67,11 @@ class TwoLayerSoftmaxRegressor(CallbackSupportMixin, FittedRegressor):  # type: 
         The output activation h. Targets must lie in its closed range.
     alpha : float, pair of floats or "auto", default="auto"
         Ridge penalties of the first and the second layer, on the standardised
-        scale stated under Notes. One number is used for both. "auto": the first
-        maximises the evidence, the second is that of a prior on the scale of y, and
-        features are left out (weight zero) where that raises the evidence.
+        scale stated under Notes. One number is used for both. With another output
+        activation than the identity they are in units of y squared: in other units of
+        y the same number is another penalty. "auto": the first maximises the evidence,
+        the second is that of a prior on the scale of y, and features are left out
+        (weight zero) where that raises the evidence.
     penalty : {"weights", "logits"}, default="weights"
         What the first penalty is put on: the weights of the first layer, or its
         outputs A1 x averaged over the training rows.

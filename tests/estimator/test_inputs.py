@@ -117,5 +117,8 @@ def test_masked_entries_are_refused():
     with pytest.raises(ValueError, match="X has masked entries"):
         model().fit(X, y).predict(masked)
     expected = model().fit(X, y).predict(X)
+    given = np.ma.masked_equal([[1.0, 2.0]], 2.0)
+    with pytest.raises(ValueError, match="output_weights has masked entries"):
+        model().set_params(output_weights=given).fit(X, y)
     nothing_masked = np.ma.masked_greater(X, 1e9)
     np.testing.assert_array_equal(model().fit(nothing_masked, y).predict(X), expected)

@@ -1,5 +1,8 @@
 """The units of y change only units, whatever the activation."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.metrics import r2_score
@@ -65,6 +68,7 @@ def test_targets_in_a_small_part_of_the_range_are_learned(activation, lower, upp
     assert fit(activation, X, np.clip(y, lower, upper)).score(X, y) > 0.95
 
 
+@pytest.mark.filterwarnings("ignore:The fit is worse than the mean")
 @pytest.mark.parametrize("alpha", [(1e-4, 1e-2), "auto"])
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 def test_what_is_reported_is_the_documented_objective(activation, alpha):
@@ -107,6 +111,7 @@ def test_a_warm_start_goes_on_from_the_penalties_before(activation):
     np.testing.assert_allclose(model.loss_, loss, rtol=0.05)
 
 
+@pytest.mark.filterwarnings("ignore:The fit is a constant")
 @pytest.mark.parametrize("activation", ACTIVATION_NAMES)
 def test_no_model_is_worse_than_a_constant(activation):
     rng = np.random.default_rng(0)
@@ -124,6 +129,28 @@ def test_no_model_is_worse_than_a_constant(activation):
             # The penalty may cost a little where rows are two.
             rounding = 1e-7 * (np.mean(y**2) or 1.0)
             assert error <= np.var(y) * 1.02 + rounding
+
+
+@pytest.mark.parametrize("activation", ["softplus", "exp", "sigmoid", "tanh"])
+def test_a_penalty_that_makes_worse_than_the_mean_is_said_to_be_one(activation):
+    X, t = data()
+    y = 0.7 + 1e-4 * (t - t.min()) / np.ptp(t)
+    with pytest.warns(UserWarning, match="worse than the mean of y: alpha = .0.1, 0.1"):
+        model = fit(activation, X, y, alpha=0.1)
+    assert model.score(X, y) < 0 and "worse than the mean" in str(model.summary())
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1.0, 1e5])
+@pytest.mark.parametrize("activation", ["softplus", "exp"])
+def test_the_penalty_that_the_warning_calls_usual_learns(activation, factor):
+    X, t = data()
+    y = np.exp(t) * factor
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit(activation, X, y, alpha=1e4 * factor**2)
+    usual = re.search(r"about .(.*), (.*). for these", str(caught[0].message))
+    alpha = tuple(1e-3 * float(x) for x in usual.groups())
+    assert fit(activation, X, y, alpha=alpha).score(X, y) > 0.9
 
 
 def test_constants_inside_are_no_part_of_verbose_lines(capsys):
