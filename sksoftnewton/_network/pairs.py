@@ -38,6 +38,10 @@ class Features(Protocol):
         """Σ s_i xᵀ over the rows for s of shape (m, n), shape (m, D)."""
         ...
 
+    def cross(self, left: Array, f: Array) -> Array:
+        """Σ left_i f_j xᵀ over the rows for both of shape (k, n), shape (k, k, D)."""
+        ...
+
     def moments(self, W: Array, k: int) -> Array:
         """Σ W_ij x xᵀ over the rows for every pair of k units.
 
@@ -69,6 +73,16 @@ class DenseFeatures:
     def outer(self, s: Array) -> Array:
         return s @ self.x.T
 
+    def cross(self, left: Array, f: Array) -> Array:
+        """By products of units with features or with units, whichever are fewer."""
+        (k, n), D = left.shape, len(self.x)
+        if k < D:
+            return _cross(self, left, f, self.scratch)
+        weighted = self.scratch("cross", k, D, n)
+        np.multiply(left[:, None], self.x, out=weighted)
+        by_unit: Array = (weighted.reshape(k * D, n) @ f.T).reshape(k, D, k)
+        return by_unit.transpose(0, 2, 1)
+
     def moments(self, W: Array, k: int) -> Array:
         """In pairs, or for many features as matrices."""
         x, (D, n) = self.x, self.x.shape
@@ -94,10 +108,16 @@ class SparseFeatures:
 
     Sums over them become those of the centred features by `centred_sums`. The norms
     are those of the centred features already.
+
+    Parameters
+    ----------
+    block : SparseBlock
+    scratch : Scratch
     """
 
-    def __init__(self, block: SparseBlock) -> None:
+    def __init__(self, block: SparseBlock, scratch: Scratch) -> None:
         self.block = block
+        self.scratch = scratch
 
     @property
     def norms(self) -> Array:
@@ -106,6 +126,9 @@ class SparseFeatures:
     def outer(self, s: Array) -> Array:
         products = (self.block.scaled.T @ s.T).T
         return np.hstack([products, s.sum(axis=1, keepdims=True)])
+
+    def cross(self, left: Array, f: Array) -> Array:
+        return _cross(self, left, f, self.scratch)
 
     def moments(self, W: Array, k: int) -> Array:
         products: Array = (self._pairs.T @ W.T).T
@@ -129,6 +152,13 @@ class SparseFeatures:
         return sp.csr_array(
             (products, place, starts), shape=(n, number_of_pairs(d + 1))
         )
+
+
+def _cross(x: Features, left: Array, f: Array, scratch: Scratch) -> Array:
+    """`Features.cross` by products of units."""
+    k, n = left.shape
+    units = np.multiply(left[:, None], f, out=scratch("cross", k, k, n))
+    return x.outer(units.reshape(k * k, n)).reshape(k, k, -1)
 
 
 def centred_sums(first: Array, cross: Array, shift: Array) -> tuple[Array, Array]:

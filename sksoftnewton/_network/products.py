@@ -77,7 +77,6 @@ class Products:
             p, r = g + c * h.d2(u), slope * c
         k, n = f.shape
         W = self.scratch("W", number_of_pairs(k), n)
-        C = self.scratch("C", k, k, n)
         cross: list[Array] = []
         second: list[Array] = []
         unit = np.zeros(k)
@@ -89,10 +88,9 @@ class Products:
             if self.exact:
                 left -= r_o * f
             self._add_pairs(W, left, a, f, r_o, first=not cross)
-            np.multiply(left[:, None], f, out=C)
+            cross.append(x.cross(left, f))
             if self.exact:
-                C.reshape(k * k, n)[:: k + 1] += r_o * f
-            cross.append(x.outer(C.reshape(k * k, n)).reshape(k, k, -1))
+                cross[-1][np.arange(k), np.arange(k)] += x.outer(r_o * f)
             second.append((p_o * f) @ f.T)
         return x.moments(W, k), np.stack(cross), np.stack(second), unit, g @ (f**2).T
 

@@ -53,6 +53,15 @@ class DenseBlock:
         for rows in slices(self.weight.size, step):
             yield rows, self.features[:, rows]
 
+    def part(self, rows: slice) -> DenseBlock:
+        """Consecutive rows of the block."""
+        return DenseBlock(
+            self.features[:, rows],
+            self.targets[:, rows],
+            self.weight[rows],
+            self.first_row + rows.start,
+        )
+
 
 @dataclass(frozen=True)
 class SparseBlock:
@@ -100,11 +109,6 @@ class SparseBlock:
             features = np.ones((d + 1, part.shape[0]), dtype=self.scaled.dtype)
             features[:-1] = part.toarray().T - self.shift[:, None]
             yield rows, features
-
-    @property
-    def entries_per_row(self) -> float:
-        """Stored entries, and a one, in the mean."""
-        return float(self.scaled.nnz / self.scaled.shape[0] + 1)
 
     def part(self, rows: slice) -> SparseBlock:
         """Consecutive rows of the block."""

@@ -33,6 +33,7 @@ from sksoftnewton._rows.interface import (
     draw_probabilities,
     pseudo_inverse,
 )
+from sksoftnewton._rows.mapped import leaves_zeros_out
 from sksoftnewton._rows.rows import Rows, as_before, total_weight
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
@@ -216,6 +217,9 @@ class DaskRows(WeightedRows):
 
     @cached_property
     def entries_per_row(self) -> float:
+        if leaves_zeros_out(self.basis):
+            assert self.basis is not None
+            return self.basis.entries_per_row + 1
         if not self.sparse:
             return self.n_features + 1
         return float(sum(self.chunks.answers(_n_stored))) / self.n_rows + 1

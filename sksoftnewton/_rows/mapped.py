@@ -14,6 +14,16 @@ from sksoftnewton._rows.standardisation import Index, Standardisation
 
 Array = NDArray[np.float64]
 
+# Columns for each one that is not zero, from which sums over levels leave zeros out.
+COLUMNS_PER_ENTRY = 5
+
+
+def leaves_zeros_out(basis: Basis | None) -> bool:
+    """Whether the columns of dense rows are so many levels that zeros are left out."""
+    if basis is None or not basis.has_levels:
+        return False
+    return basis.n_columns > COLUMNS_PER_ENTRY * basis.entries_per_row
+
 
 class MappedRows:
     """The columns of a basis of rows, made where they are read.

@@ -25,7 +25,7 @@ from sksoftnewton._rows.interface import (
     draw_probabilities,
     pseudo_inverse,
 )
-from sksoftnewton._rows.mapped import MappedRows, entries_of_levels
+from sksoftnewton._rows.mapped import MappedRows, entries_of_levels, leaves_zeros_out
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import (
     Index,
@@ -39,8 +39,6 @@ Array = NDArray[np.float64]
 
 # Elements of dense data up to which a standardised copy is kept.
 CACHE_ELEMENTS = 2**24
-# Columns for each one that is not zero, from which sums over levels leave zeros out.
-COLUMNS_PER_ENTRY = 5
 
 
 class Rows(WeightedRows):
@@ -128,9 +126,7 @@ class Rows(WeightedRows):
     @cached_property
     def _by_entries(self) -> bool:
         """Whether dense rows have so many columns of levels that zeros are left out."""
-        if self.basis is None or not self.basis.has_levels:
-            return False
-        return self.n_features > COLUMNS_PER_ENTRY * self.basis.entries_per_row
+        return leaves_zeros_out(self.basis)
 
     def _changed(self, **changes: Any) -> Rows:
         """The same rows with other arguments."""

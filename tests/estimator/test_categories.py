@@ -21,7 +21,7 @@ from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.categories import category, shrunken_means, without_others
 from sksoftnewton._network.problem import Problem
 from sksoftnewton._rows import basis as basis_module
-from sksoftnewton._rows import rows as rows_module
+from sksoftnewton._rows import mapped as mapped_module
 from sksoftnewton._rows.data import ArrayData
 
 FIXED = {"n_hidden": 3, "alpha": 1e-2, "basis": "linear", "random_state": 0}
@@ -203,7 +203,7 @@ def test_leaving_zeros_of_levels_out_changes_no_prediction(monkeypatch):
     frame, y, _ = many(n_levels=50)
     frame["kind"] = np.random.default_rng(0).choice(list("uvwx"), len(frame))
     found = TwoLayerSoftmaxRegressor(**FIXED, tol=1e-10).fit(frame, y)
-    monkeypatch.setattr(rows_module, "COLUMNS_PER_ENTRY", 1000)
+    monkeypatch.setattr(mapped_module, "COLUMNS_PER_ENTRY", 1000)
     expected = TwoLayerSoftmaxRegressor(**FIXED, tol=1e-10).fit(frame, y)
     assert_allclose(found.predict(frame), expected.predict(frame), atol=1e-5)
     assert (found.predict(frame) != expected.predict(frame)).any()  # another path

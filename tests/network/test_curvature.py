@@ -145,6 +145,30 @@ def test_few_stored_entries_give_the_matrix_of_dense_rows(exact):
         assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("exact", [False, True])
+def test_csr_rows_may_be_full_in_some_blocks_and_empty_in_others(exact):
+    rng = np.random.default_rng(0)
+    n, d = 10_000, 50
+    full = np.where(np.arange(n)[:, None] < 0.18 * n, 1.0, 0.01)
+    X = rng.normal(size=(n, d)) * (rng.random((n, d)) < full)
+    networks = [
+        Problem(
+            ArrayData(rows, X[:, :1], np.ones(n)),
+            activation=get_activation("identity"),
+            penalty="weights",
+            output_weights=None,
+            n_threads=1,
+        )
+        .double()
+        .network(2, (1e-3, 1e-2))
+        for rows in (sp.csr_array(X), X)
+    ]
+    assert n > networks[0].rows.block_rows(0)
+    theta = rng.normal(size=networks[0].n_params)
+    ours, expected = (Curvature(net, theta).gram(exact=exact)[0] for net in networks)
+    assert_allclose(ours, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_the_work_of_a_countsketch_is_two_passes_and_a_matrix():
     network, theta, *_ = make_network(n=40, n_outputs=2)
     p, N = network.n_params, network.n_residuals

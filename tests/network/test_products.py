@@ -98,7 +98,7 @@ def test_products_of_stored_entries_are_those_of_dense_rows(exact):
     )
     shift = np.linspace(-1, 2, d)
     block = SparseBlock(X, shift, targets, weight)
-    features = SparseFeatures(block)
+    features = SparseFeatures(block, Scratch(np.float64))
     h = get_activation("tanh")
     sums = Products(h, A2, exact, Scratch(np.float64)).of(f, features, targets, weight)
     first, cross = centred_sums(sums[0], sums[1], shift)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sksoftnewton._rows import rows as rows_module
+from sksoftnewton._rows import mapped as mapped_module
 from sksoftnewton._rows.blocks import DenseBlock, SparseBlock
 from sksoftnewton._rows.data import ArrayData
 from sksoftnewton._rows.rows import Rows
@@ -116,7 +116,7 @@ def test_rows_of_many_levels_leave_zeros_out_and_are_the_same(dtype, monkeypatch
     block = few.block(slice(100, 200))
     assert isinstance(block, SparseBlock) and few.entries_per_row == 5
     assert block.scaled.nnz <= 100 * 4 + 80
-    monkeypatch.setattr(rows_module, "COLUMNS_PER_ENTRY", 1000)
+    monkeypatch.setattr(mapped_module, "COLUMNS_PER_ENTRY", 1000)
     all_columns = made()
     dense = all_columns.block(slice(100, 200))
     assert isinstance(dense, DenseBlock)
