@@ -159,7 +159,8 @@ def test_stopped_by_callback(raises):
     assert [state.nit for state in seen] == [1, 2, 3]
     assert seen[-1].fun == result.fun
     assert_allclose(seen[-1].x, result.x)
-    assert seen[-1].gradient_norm == np.linalg.norm(seen[-1].jac)
+    # Sums of squares depend in their last digit on where an array lies in memory.
+    assert_allclose(seen[-1].gradient_norm, np.linalg.norm(seen[-1].jac), rtol=1e-14)
 
 
 def test_no_progress():
