@@ -13,6 +13,9 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
+from sksoftnewton.plotting import PredictionIntervalDisplay
+
+# sphinx_gallery_thumbnail_number = 2
 
 rng = np.random.default_rng(0)
 n, n_streets = 3000, 300
@@ -50,6 +53,15 @@ print(model.summary())
 
 new = X_test.head(3).assign(street="elsewhere", year=np.nan)
 print(model.explain(new)[["prediction", "feature_1", "effect_1", "outside"]])
+
+# %%
+# Displays go along numbers and categories.
+
+display = PredictionIntervalDisplay.from_estimator(
+    model, X_test, y_test, feature="heating"
+)
+display.ax_.set_title("Flats by their heating")
+plt.show()
 
 # %%
 # What a street adds to the predicted price of one flat, against the truth: close to it

@@ -19,6 +19,7 @@ from sksoftnewton._estimator.parameters import (
     check_weights,
     outside_range,
 )
+from sksoftnewton._estimator.table import flagged
 from sksoftnewton._rows.chunks import cumulated
 from sksoftnewton._rows.dask import DaskData, chunked
 from sksoftnewton._rows.data import Data, Rounds, float_dtype
@@ -28,6 +29,12 @@ Facts = dict[str, list[BlockFacts]]
 
 # Collections of so few rows, on which everything is chosen in any case, are taken here.
 FEW_ROWS = 10_000
+
+NO_CATEGORIES = (
+    "fit takes no categories and no missing values from Dask collections: encode and "
+    "fill them, or fit to a sample, such as X.sample(frac=0.1).compute(); predict "
+    "takes them chunk by chunk"
+)
 
 
 def data_for_fit(
@@ -41,6 +48,7 @@ def data_for_fit(
         With the row and the column of what is not allowed.
     """
     check_columns(estimator, X, reset=True)
+    _check_no_categories(X, estimator.categorical_features)
     chunks = checked_data(X, y, sample_weight, activation)
     check_weights(chunks.weight)
     check_targets(
@@ -112,13 +120,24 @@ def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
             _check_n_features(estimator, X, reset=reset)
         return
     if reset:
-        _check_numbers(X.dtypes, "encode categories and fill missing values first")
+        _check_numbers(X.dtypes, NO_CATEGORIES)
     _check_feature_names(estimator, frame, reset=reset)
     _check_n_features(estimator, frame, reset=reset)
     if not reset:
         categories = estimator._table.categories or [None] * len(frame.columns)
         numbers = [category is None for category in categories]
         _check_numbers(X.dtypes[numbers], "it did in fit", nullable=True)
+
+
+def _check_no_categories(X: Any, categorical_features: Any) -> None:
+    """Raise ValueError where columns are asked to be categories."""
+    if isinstance(categorical_features, str):  # from dtypes, which are numbers
+        return
+    columns = X._meta if hasattr(X, "columns") else X
+    if flagged(columns, categorical_features) is not None:
+        raise ValueError(
+            f"categorical_features={categorical_features!r}, but {NO_CATEGORIES}."
+        )
 
 
 def _check_numbers(dtypes: Any, otherwise: str, *, nullable: bool = False) -> None:
@@ -176,13 +195,14 @@ def _check_entries(
             if name == "y" and activation is not None and np.isfinite(value):
                 where = (row,) if block.n_dimensions == 1 else (row, column)
                 raise outside_range(activation, where, value)
+            must_be = _must_be(name)
+            if name == "X" and np.isnan(value):
+                must_be += f"; {NO_CATEGORIES}"
             place = f"in row {row}"
             if block.n_dimensions > 1:
                 named = repr(columns[column]) if name == "X" and columns else column
                 place += f", column {named}"
-            raise ValueError(
-                f"{name} is {value} {place}, but it must be {_must_be(name)}."
-            )
+            raise ValueError(f"{name} is {value} {place}, but it must be {must_be}.")
 
 
 def _must_be(name: str) -> str:

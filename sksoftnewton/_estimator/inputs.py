@@ -5,7 +5,7 @@ What scikit-learn checks itself (shapes, NaN, infinity, sparse formats) stays wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,38 +15,61 @@ from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
-HINT = (
-    " Text in columns of a frame is taken as categories with "
-    'categorical_features="from_dtype"; dates can be given as differences.'
-)
+TEXT, DATES = "text", "dates or times"
+HINTS = {
+    TEXT: " Text is taken in the columns that categorical_features names; with "
+    '"from_dtype" these are all columns of text in a frame.',
+    DATES: " Dates can be given as numbers, such as days since the first one.",
+}
 
 
-def numeric_input(given: Any, name: str) -> Any:
+def unmasked(given: Any, name: str) -> Any:
+    """Input as NumPy knows it; masked entries are refused."""
+    refuse_masked(given, name)
+    return to_numpy(given)
+
+
+def numeric_input(given: Any, name: str, columns: Sequence[int] | None = None) -> Any:
     """Input as scikit-learn's validation takes it, on the CPU.
 
     Parameters
     ----------
     given : array-like, sparse matrix, frame or None
     name : str, of the argument
+    columns : sequence of int, default=None
+        The numbers that the columns of an array have for the user.
 
     Raises
     ------
     ValueError
-        For masked entries, text and dates, with their column.
+        For masked entries, text, dates and other objects, with their column.
     """
-    refuse_masked(given, name)
-    given = to_numpy(given)
+    given = unmasked(given, name)
     if given is None or sp.issparse(given):
         return given
-    for label, values in _columns_to_check(given):
+    for label, values in _columns_to_check(given, columns):
         found = _no_numbers(values)
         if found is not None:
             what, example = found
-            hint = HINT if name == "X" else ""
+            hint = HINTS.get(what, "") if name == "X" else ""
             raise ValueError(
                 f"{name} holds {what}{label}{example}, but only numbers are accepted."
                 + hint
             )
+    return with_nan(given) if name == "X" else given
+
+
+def with_nan(given: Any) -> Any:
+    """NaN for pandas' NA among objects, which is no number for NumPy."""
+    if isinstance(given, np.ndarray) and given.dtype == object:
+        absent = np.array([_is_na(value) for value in given.ravel()], dtype=bool)
+        return np.where(absent.reshape(given.shape), np.nan, given)
+    if hasattr(given, "isetitem"):  # a frame of pandas
+        kinds = [getattr(dtype, "kind", "O") for dtype in given.dtypes]
+        objects = [j for j, kind in enumerate(kinds) if kind == "O"]
+        given = given.copy(deep=False) if objects else given
+        for j in objects:
+            given.isetitem(j, with_nan(given.iloc[:, j].to_numpy(dtype=object)))
     return given
 
 
@@ -57,6 +80,10 @@ def refuse_masked(given: Any, name: str) -> None:
             f"{name} has masked entries, which have no value. Fill them in or leave "
             "their rows out."
         )
+
+
+def _is_na(value: Any) -> bool:
+    return type(value).__name__ == "NAType"
 
 
 def check_infinity(X: Any, names: Any = None) -> None:
@@ -90,7 +117,9 @@ def check_infinity(X: Any, names: Any = None) -> None:
     raise ValueError(f"Input X contains {what}: row {i}, column {column}.")
 
 
-def _columns_to_check(given: Any) -> Iterator[tuple[str, Any]]:
+def _columns_to_check(
+    given: Any, columns: Sequence[int] | None
+) -> Iterator[tuple[str, Any]]:
     """Columns whose dtype does not say that they hold numbers, with their names."""
     if hasattr(given, "columns") and hasattr(given, "dtypes"):  # a frame
         types = zip(given.columns, given.dtypes, strict=True)
@@ -110,7 +139,7 @@ def _columns_to_check(given: Any) -> Iterator[tuple[str, Any]]:
         return
     if given.ndim == 2:
         for j, values in enumerate(given.T):
-            yield f" in column {j}", values
+            yield f" in column {j if columns is None else columns[j]}", values
     else:
         yield "", given
 
@@ -124,16 +153,25 @@ def _is_numeric(dtype: Any) -> bool:
 def _no_numbers(values: Any) -> tuple[str, str] | None:
     """What the values are if they are no numbers, and an example of text."""
     if values.dtype.kind in "mM":
-        return "dates or times", ""
+        return DATES, ""
     for value in values.ravel():
-        if isinstance(value, str):
+        if isinstance(value, str | bytes):
             try:
                 float(value)
             except ValueError:
-                return "text", f" ({str(value)!r})"
+                plain = str(value) if isinstance(value, str) else bytes(value)
+                return TEXT, f" ({plain!r})"
         elif hasattr(value, "isoformat"):
-            return "dates or times", ""
+            return DATES, ""
+        elif not _may_be_number(value):
+            return f"values of type {type(value).__name__}", ""
     return None
+
+
+def _may_be_number(value: Any) -> bool:
+    """Whether it is one, or missing; of complex ones scikit-learn tells."""
+    complex_or_missing = value is None or isinstance(value, complex) or _is_na(value)
+    return complex_or_missing or hasattr(value, "__float__")
 
 
 def is_map(X: Any) -> bool:

@@ -12,7 +12,12 @@ def is_lazy(*arrays: Any) -> bool:
 
 
 def check_local(X: Any) -> None:
-    """Raise TypeError for a Dask collection, where all rows are needed here."""
+    """Raise TypeError for a Dask collection, where all rows are needed here.
+
+    A lazy frame of polars has to be collected for everything.
+    """
+    if hasattr(X, "collect_schema") and not hasattr(X, "shape"):
+        raise TypeError("X is a lazy frame, which has no rows yet: pass X.collect().")
     if is_lazy(X):
         raise TypeError(
             "X is a Dask collection, which only fit, predict, predict_interval, "

@@ -482,13 +482,18 @@ class TwoLayerSoftmaxRegressor(CallbackSupportMixin, FittedRegressor):  # type: 
     ) -> Data:
         """What was passed, checked; sets what it determines."""
         activation = get_activation(self.output_activation)
-        if lazy.is_lazy(X, y, sample_weight):
+        is_lazy = lazy.is_lazy(X, y, sample_weight)
+        if not is_lazy:
+            lazy.check_local(X)
+        flags = None if is_lazy else flagged(X, self.categorical_features)
+        if self.warm_start and hasattr(self, "hidden_coef_"):
+            self._table.check_same(flags)
+        if is_lazy:
             self._table = Table()
             checked: Data = lazy.collections().data_for_fit(
                 self, X, y, sample_weight, activation
             )
             return checked
-        flags = flagged(X, self.categorical_features)
         if flags is None:
             self._table = Table()
             with np.errstate(over="ignore", invalid="ignore"):  # in the test for NaN

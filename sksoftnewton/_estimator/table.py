@@ -5,28 +5,19 @@ A table without categories is the array itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
-import narwhals.stable.v2 as nw
 import numpy as np
-import scipy.sparse as sp
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 from sklearn.utils.validation import _check_categorical_features
 
 from sksoftnewton._estimator.categories import Category, category
-from sksoftnewton._estimator.inputs import check_infinity, numeric_input
+from sksoftnewton._estimator.columns import Columns, Flags, as_array, is_frame
+from sksoftnewton._estimator.inputs import numeric_input
 from sksoftnewton._rows.basis import plain_basis
 
 Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-# Kinds of the values of a category; None is a missing one.
-Values = Sequence[Any]
-TEXT, TRUTH, NUMBERS = "text", "truth values", "numbers"
 
 
 @dataclass(frozen=True)
@@ -70,87 +61,15 @@ class Table:
             codes[j] = of_column.codes(values)
         return columns.array(flags, codes)
 
-
-class Columns:
-    """The columns of a frame or a dense array.
-
-    Parameters
-    ----------
-    X : frame of pandas, polars or another library that narwhals knows, or array-like
-    """
-
-    def __init__(self, X: Any) -> None:
-        self._frame = nw.from_native(X) if is_frame(X) else None
-        if sp.issparse(X):
-            raise ValueError("categorical_features needs a frame or a dense array.")
-        if self._frame is None:
-            X = numeric_input(X, "X")
-            X = check_array(X, dtype=None, ensure_all_finite=False)
-        self._X: Any = X
-        self.n_rows, self.n = X.shape
-
-    def name(self, j: int) -> str:
-        """The name of a column for messages."""
-        return f"{j}" if self._frame is None else repr(self._frame.columns[j])
-
-    def values(self, j: int) -> tuple[Values, str]:
-        """Values of a column of categories, None where missing, and their kind."""
-        if self._frame is None:
-            values = self._X[:, j].tolist()
-        else:
-            column = self._frame[:, j]
-            missing = column.is_null().to_list()
-            pairs = zip(column.to_list(), missing, strict=True)
-            values = [None if absent else value for value, absent in pairs]
-        values = [None if _is_nan(value) else value for value in values]
-        kinds = _kinds(values) - {""}
-        if len(kinds) > 1 or not kinds <= {TEXT, TRUTH, NUMBERS}:
+    def check_same(self, flags: Flags | None) -> None:
+        """Raise ValueError where other columns are categories than in these."""
+        before = [j for j, c in enumerate(self.categories) if c is not None]
+        now = [] if flags is None else np.flatnonzero(flags).tolist()
+        if before != now:
             raise ValueError(
-                f"X holds {' and '.join(sorted(kinds))} in column {self.name(j)}. "
-                "Categories have to be all text, all numbers or all truth values."
+                "warm_start=True, but the columns that are categories changed from "
+                f"{before} to {now} since the previous fit. Use warm_start=False."
             )
-        return values, kinds.pop() if kinds else ""
-
-    def are_categories(self) -> Flags:
-        """Which columns of a frame are so by their types."""
-        assert self._frame is not None
-        return np.array([self._is_category(j) for j in range(self.n)], dtype=bool)
-
-    def _is_category(self, j: int) -> bool:
-        assert self._frame is not None
-        column = self._frame[:, j]
-        if column.dtype in (nw.Categorical, nw.Enum, nw.String, nw.Boolean):
-            return True
-        if column.dtype != nw.Object:
-            return False
-        return bool(_kinds(column.to_list()) & {TEXT, TRUTH})
-
-    def array(self, flags: Flags, codes: dict[int, Array]) -> Array:
-        """All columns as numbers, with the codes of those that are flagged."""
-        numbers = np.flatnonzero(~flags)
-        part: Any = np.empty((self.n_rows, 0))
-        if len(numbers):
-            part = (
-                self._X[:, numbers]
-                if self._frame is None
-                else self._frame[:, numbers.tolist()].to_native()
-            )
-            part = check_array(
-                numeric_input(part, "X"),
-                dtype=[np.float64, np.float32],
-                ensure_all_finite=False,
-            )
-        out = np.empty((self.n_rows, self.n), dtype=part.dtype)
-        out[:, numbers] = part
-        for j, of_column in codes.items():
-            out[:, j] = of_column
-        check_infinity(out, None if self._frame is None else self._frame.columns)
-        return out
-
-
-def is_frame(X: Any) -> bool:
-    """Whether it has columns with types of their own."""
-    return bool(nw.dependencies.is_into_dataframe(X))
 
 
 def flagged(X: Any, categorical_features: Any) -> Flags | None:
@@ -158,13 +77,17 @@ def flagged(X: Any, categorical_features: Any) -> Flags | None:
     by_type = (
         isinstance(categorical_features, str) and categorical_features == "from_dtype"
     )
-    if not by_type:
+    if by_type:
+        flags = Columns(X).are_categories() if is_frame(X) else None
+    elif categorical_features is not None and np.ndim(categorical_features) != 1:
+        raise ValueError(
+            f"categorical_features={categorical_features!r} has to be a list of names "
+            "or indices, or a mask."
+        )
+    else:
+        X = X if is_frame(X) else as_array(X)
         flags = _check_categorical_features(X, categorical_features)
-        return None if flags is None else np.asarray(flags, dtype=bool)
-    if not is_frame(X):
-        return None
-    flags = Columns(X).are_categories()
-    return flags if flags.any() else None
+    return None if flags is None or not flags.any() else np.asarray(flags, dtype=bool)
 
 
 def learned(
@@ -202,24 +125,3 @@ def learned(
         others = basis.transform(rows)[:, basis.feature_of != j]
         categories[j], codes[j] = category(*values[j], *given, others)
     return Table(tuple(categories)), columns.array(flags, codes) if many else rows
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float | np.floating) and bool(np.isnan(value))
-
-
-def _kinds(values: Values) -> set[str]:
-    return {_kind(of_type) for of_type in set(map(type, values))}
-
-
-def _kind(of_type: type) -> str:
-    """What values of a type are; nothing for missing ones."""
-    if issubclass(of_type, str):
-        return TEXT
-    if issubclass(of_type, bool | np.bool_):
-        return TRUTH
-    if of_type is type(None) or of_type.__name__ == "NAType":
-        return ""
-    if issubclass(of_type, Real):
-        return NUMBERS
-    return f"values of type {of_type.__name__}"

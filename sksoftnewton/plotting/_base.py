@@ -6,6 +6,7 @@ from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -16,6 +17,7 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 LINE_STYLES = ("-", "--", "-.", ":")
 BLUE, VERMILLION, GREEN = COLORS[:3]
 GREY = "#777777"
+MOST_LETTERS = 50  # of levels that are written beside one another
 
 # What the docstrings of ``from_estimator`` have in common, by what stands for it there.
 SHARED_LINES = {
@@ -145,3 +147,12 @@ def check_axes(ax: Any, panels: tuple[int, int]) -> Any:
             f"plt.subplots({call})[1]; its shape is {np.shape(ax)}."
         )
     return axes
+
+
+def level_axis(ax: Any, levels: NDArray[Any]) -> NDArray[np.float64]:
+    """Make levels the ticks of the horizontal axis; returns their places."""
+    places, labels = np.arange(len(levels), dtype=np.float64), list(map(str, levels))
+    is_long = sum(map(len, labels)) > MOST_LETTERS
+    ax.set_xticks(places, labels, rotation=90 if is_long else 0)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
+    return places

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
-from sksoftnewton.plotting._data import Array, Fitted, Flags
+from sksoftnewton.plotting._columns import Array, Flags
+from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.stats import norm
 
 from sksoftnewton.plotting._base import BLUE, GREY, Display
-from sksoftnewton.plotting._data import Array, Fitted
+from sksoftnewton.plotting._columns import Array
+from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from sksoftnewton._inference.candidates import DECISIVE
 from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
-from sksoftnewton.plotting._data import Array, Fitted, Flags
+from sksoftnewton.plotting._columns import Array, Flags
+from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sksoftnewton.plotting._base import BLUE, GREY, Display
-from sksoftnewton.plotting._data import Array, Columns, Fitted, Flags
+import numpy as np
+from numpy.typing import NDArray
+
+from sksoftnewton.plotting._base import BLUE, GREY, Display, level_axis
+from sksoftnewton.plotting._columns import Array, Flags
+from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,33 +18,36 @@ if TYPE_CHECKING:
 class PredictionIntervalDisplay(Display):
     """Prediction with an interval for new observations, along one feature.
 
-    The other features are held at their medians, or at the most frequent value. Data
+    Along a category it is drawn for each level, of many for the 20 most frequent. The
+    other features are held at their medians, or at the most frequent value. Data
     are drawn as they are, so with several features they differ from the curve in the
     other features as well: how many of them lie within the band says nothing of its
     coverage then. That is in `DiagnosticsDisplay`.
 
     Parameters
     ----------
-    grid : ndarray of shape (grid_resolution,)
-        Values of the feature.
-    prediction, lower, upper : ndarrays of shape (grid_resolution,)
+    grid : ndarray of shape (grid_resolution,) or (n_levels,)
+        Values of the feature: numbers, or the levels of a category.
+    prediction, lower, upper : ndarrays of the shape of ``grid``
         Predictions, and the ends of their intervals.
     level : float
         Probability that a new observation lies between ``lower`` and ``upper``.
     data : pair of ndarrays of shape (n_samples,), default=None
         Values of the feature and of the target.
-    outside : ndarray of bool of shape (grid_resolution,), default=None
+    outside : ndarray of bool of the shape of ``grid``, default=None
         Where the rows lie outside the training data, as `is_outside` has it: these
         parts are shaded.
     xlabel : str, default="feature"
         Label of the horizontal axis.
     data_label : str, default="data"
         Label of the data in the legend.
+    levels : bool, default=False
+        Whether the values of the feature are levels of a category.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
-    band_ : matplotlib PolyCollection
+    band_ : matplotlib PolyCollection, or LineCollection of one bar a level
     points_ : matplotlib Line2D or None
     outside_ : matplotlib PolyCollection or None
     ax_ : matplotlib Axes
@@ -61,20 +68,22 @@ class PredictionIntervalDisplay(Display):
     >>> display = PredictionIntervalDisplay.from_estimator(model, X, y, feature="bmi")
     """
 
+    band_: Any
     ax_: Axes
 
     def __init__(
         self,
         *,
-        grid: Array,
+        grid: NDArray[Any],
         prediction: Array,
         lower: Array,
         upper: Array,
         level: float,
-        data: tuple[Array, Array] | None = None,
+        data: tuple[NDArray[Any], Array] | None = None,
         outside: Flags | None = None,
         xlabel: str = "feature",
         data_label: str = "data",
+        levels: bool = False,
     ) -> None:
         self.grid = grid
         self.prediction = prediction
@@ -85,6 +94,7 @@ class PredictionIntervalDisplay(Display):
         self.outside = outside
         self.xlabel = xlabel
         self.data_label = data_label
+        self.levels = levels
 
     @classmethod
     def from_estimator(
@@ -126,7 +136,7 @@ class PredictionIntervalDisplay(Display):
         if not 0 < level < 1:
             raise ValueError(f"level={level!r} is not between 0 and 1.")
         output = fitted.check_output(output)
-        columns = Columns(X, fitted.names)
+        columns = fitted.columns(X)
         if feature is None:
             feature = fitted.most_important(columns)
         index = columns.index(feature)
@@ -136,7 +146,7 @@ class PredictionIntervalDisplay(Display):
         lower, upper = fitted.interval(rows, output, level)
         data = None
         if y is not None:
-            data = (columns.numbers(index), fitted.targets(X, y, output))
+            data = (columns.values(index), fitted.targets(X, y, output))
         others = "" if columns.n == 1 else " (other features as observed)"
         display = cls(
             grid=grid,
@@ -146,34 +156,39 @@ class PredictionIntervalDisplay(Display):
             level=level,
             data=data,
             outside=fitted.is_outside(rows),
-            xlabel=columns.name(index) + columns.others(1),
+            xlabel=columns.label(index) + columns.others(1),
             data_label="data" + others,
+            levels=columns.has_levels(index),
         )
         return display.plot(ax=ax)
 
     def _draw(self) -> None:
+        x, data = self.grid, self.data
+        if self.levels:
+            x, data = level_axis(self.ax_, self.grid), self._data_by_level()
         self.points_ = None
-        if self.data is not None:
+        if data is not None:
             # Many points are drawn faintly, or they would be one dark cloud.
-            alpha = max(0.1, 0.6 * min(1.0, 1000 / len(self.data[0])))
+            alpha = max(0.1, 0.6 * min(1.0, 1000 / max(len(data[0]), 1)))
             (self.points_,) = self.ax_.plot(
-                *self.data, ".", color="0.3", alpha=alpha, mew=0, label=self.data_label
+                *data, ".", color="0.3", alpha=alpha, mew=0, label=self.data_label
             )
+        style = {"ls": "", "marker": "o"} if self.levels else {"lw": 2}
         (self.line_,) = self.ax_.plot(
-            self.grid, self.prediction, color=BLUE, lw=2, label="prediction"
+            x, self.prediction, color=BLUE, label="prediction", **style
         )
-        self.band_ = self.ax_.fill_between(
-            self.grid,
-            self.lower,
-            self.upper,
-            color=BLUE,
-            alpha=0.25,
-            lw=0,
-            label=f"{100 * self.level:g} % of new observations",
-        )
-        for end in (self.lower, self.upper):
-            self.ax_.plot(self.grid, end, "--", color=BLUE, lw=0.8)
-        self._shade_outside()
+        label = f"{100 * self.level:g} % of new observations"
+        if self.levels:
+            self.band_ = self.ax_.vlines(
+                x, self.lower, self.upper, color=BLUE, alpha=0.6, lw=2, label=label
+            )
+        else:
+            self.band_ = self.ax_.fill_between(
+                x, self.lower, self.upper, color=BLUE, alpha=0.25, lw=0, label=label
+            )
+            for end in (self.lower, self.upper):
+                self.ax_.plot(x, end, "--", color=BLUE, lw=0.8)
+        self._shade_outside(x)
         self.ax_.set(xlabel=self.xlabel, ylabel="target")
         handles = [self.line_, self.band_, self.points_, self.outside_]
         legend = self.ax_.legend(handles=[h for h in handles if h is not None])
@@ -181,14 +196,28 @@ class PredictionIntervalDisplay(Display):
             if handle is not None and handle.get_label() == self.data_label:
                 handle.set_alpha(0.6)
 
-    def _shade_outside(self) -> None:
+    def _data_by_level(self) -> tuple[Array, Array] | None:
+        """The data of the levels shown, beside their bars so that both can be seen."""
+        if self.data is None:
+            return None
+        values, targets = self.data
+        place = {level: i for i, level in enumerate(self.grid.tolist())}
+        where = np.array([place.get(value, -1) for value in values.tolist()])
+        shown = where >= 0
+        beside = np.random.default_rng(0).uniform(0.08, 0.35, int(shown.sum()))
+        return where[shown] + beside, targets[shown]
+
+    def _shade_outside(self, x: Array) -> None:
         self.outside_ = None
         if self.outside is not None and self.outside.any():
+            outside = self.outside
+            if self.levels:  # half a step to both sides
+                x, outside = np.add.outer(x, [-0.5, 0.5]).ravel(), np.repeat(outside, 2)
             self.outside_ = self.ax_.fill_between(
-                self.grid,
+                x,
                 0,
                 1,
-                where=self.outside,
+                where=outside,
                 transform=self.ax_.get_xaxis_transform(),
                 color=GREY,
                 alpha=0.15,

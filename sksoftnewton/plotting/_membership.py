@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display
-from sksoftnewton.plotting._data import Array, Columns, Fitted, Flags
+from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display, level_axis
+from sksoftnewton.plotting._columns import Array, Flags
+from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Units that never have a larger membership are drawn in grey, under one name.
 VISIBLE = 0.05
+# Bars of further units with one colour.
+HATCHES = ("", "//", "..", "xx")
 # Share of a colour in white where a membership is 1, so that data show on top of it.
 TINT = 0.7
 
@@ -33,8 +36,8 @@ class MembershipDisplay(Display):
 
     Parameters
     ----------
-    grid : tuple of one or two ndarrays of shape (grid_resolution,)
-        Values of the features.
+    grid : tuple of one or two ndarrays of shape (grid_resolution,) or (n_levels,)
+        Values of the features: numbers, or the levels of a category.
     memberships : ndarray of shape (grid_resolution, n_units) or \
             (grid_resolution, grid_resolution, n_units)
         Over two features, the first axis belongs to the second feature.
@@ -42,11 +45,15 @@ class MembershipDisplay(Display):
         Prediction of each unit, in the units of y.
     labels : tuple of str
         One axis label for each feature.
+    levels : bool, default=False
+        Whether the values of the feature are levels of a category.
 
     Attributes
     ----------
     lines_ : list of matplotlib Line2D
         One for each unit, over one feature; else empty.
+    bars_ : list of matplotlib BarContainer
+        One for each unit, over a category; else empty.
     image_ : matplotlib AxesImage or None
         Over two features.
     borders_ : list of matplotlib ContourSet
@@ -71,6 +78,7 @@ class MembershipDisplay(Display):
     """
 
     lines_: list[Any]
+    bars_: list[Any]
     image_: Any
     borders_: list[Any]
     texts_: list[Any]
@@ -79,15 +87,17 @@ class MembershipDisplay(Display):
     def __init__(
         self,
         *,
-        grid: tuple[Array, ...],
+        grid: tuple[NDArray[Any], ...],
         memberships: Array,
         values: Array,
         labels: tuple[str, ...],
+        levels: bool = False,
     ) -> None:
         self.grid = grid
         self.memberships = memberships
         self.values = values
         self.labels = labels
+        self.levels = levels
 
     @classmethod
     def from_estimator(
@@ -121,32 +131,41 @@ class MembershipDisplay(Display):
         """
         fitted = Fitted(estimator, cls)
         output = fitted.check_output(output)
-        columns = Columns(X, fitted.names)
+        columns = fitted.columns(X)
         if features is None:
             features = fitted.most_important(columns)
         indices = [columns.index(feature) for feature in _check_features(features)]
         if len(set(indices)) < len(indices):
             raise ValueError(f"features={features!r} names one feature twice.")
+        categories = [columns.name(i) for i in indices if columns.has_levels(i)]
+        if categories and len(indices) > 1:
+            raise ValueError(
+                f"{categories[0]!r} is a category. Regions are drawn over two columns "
+                "of numbers."
+            )
         grid = tuple(columns.grid(i, grid_resolution) for i in indices)
         places = [places.ravel() for places in np.meshgrid(*grid)]
         rows = columns.rows(dict(zip(indices, places, strict=True)))
         model = fitted.model
         memberships = model.hidden_activations(fitted.features(rows))
-        shape = (grid_resolution,) * len(indices)
-        labels = [columns.name(i) for i in indices]
+        shape = [len(places) for places in grid]
+        labels = [columns.label(i) for i in indices]
         labels[0] += columns.others(len(indices))
         display = cls(
             grid=grid,
             memberships=memberships.reshape(*shape, -1),
             values=fitted.unit_values(output),
             labels=tuple(labels),
+            levels=bool(categories),
         )
         return display.plot(ax=ax)
 
     def _draw(self) -> None:
-        self.lines_, self.borders_, self.texts_ = [], [], []
+        self.lines_, self.bars_, self.borders_, self.texts_ = [], [], [], []
         self.image_ = None
-        if len(self.grid) == 1:
+        if self.levels:
+            self._plot_bars()
+        elif len(self.grid) == 1:
             self._plot_lines()
         else:
             self._plot_regions()
@@ -168,8 +187,31 @@ class MembershipDisplay(Display):
                 }
             (line,) = self.ax_.plot(self.grid[0], membership, **look)
             self.lines_.append(line)
-        handles = [self.lines_[unit] for unit in visible]
-        others = [line for line in self.lines_ if line not in handles]
+        self._name_units(self.lines_, visible)
+
+    def _plot_bars(self) -> None:
+        """Memberships on top of one another, up to one."""
+        places, visible = level_axis(self.ax_, self.grid[0]), self._visible()
+        below = np.zeros(len(places))
+        for unit, membership in enumerate(self.memberships.T):
+            look: dict[str, Any] = {"color": GREY}
+            if unit in visible:
+                place = sorted(visible).index(unit)
+                look = {
+                    "color": COLORS[place % len(COLORS)],
+                    "hatch": HATCHES[place // len(COLORS) % len(HATCHES)],
+                    "label": self._label(unit),
+                }
+            bar = self.ax_.bar(
+                places, membership, bottom=below, width=0.7, ec="white", **look
+            )
+            self.bars_.append(bar)
+            below = below + membership
+        self._name_units(self.bars_, visible)
+
+    def _name_units(self, artists: list[Any], visible: list[int]) -> None:
+        handles = [artists[unit] for unit in visible]
+        others = [artist for artist in artists if artist not in handles]
         if others:
             others[0].set_label(_label_of_others(len(others)))
         self._legend(handles + others[:1])

@@ -395,9 +395,9 @@ def test_other_kinds_of_values_are_refused_by_name(fitted):
     with pytest.raises(ValueError, match=r"row 3, column 'size'"):
         fitted.predict(frame.assign(size=np.where(frame.index == 3, np.inf, 0)))
     mixed = frame.assign(kind=frame["kind"].astype(object).where(frame.index > 3, 7))
-    with pytest.raises(ValueError, match="numbers and text in column 'kind'"):
+    with pytest.raises(ValueError, match=r"numbers and text \('.'\) in column 'kind'"):
         fitted.predict(mixed)
-    with pytest.raises(ValueError, match="numbers and text in column 'kind'"):
+    with pytest.raises(ValueError, match=r"numbers and text \('.'\) in column 'kind'"):
         TwoLayerSoftmaxRegressor().fit(mixed, data()[1])
 
 

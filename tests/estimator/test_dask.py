@@ -355,7 +355,7 @@ def test_bad_entries_are_named_with_row_and_column():
     far = X.copy()
     far[20_001, 3] = np.nan
     message = fit_error(chunked(far), chunked(y))
-    assert message == "X is nan in row 20001, column 3, but it must be finite."
+    assert message.startswith("X is nan in row 20001, column 3, but it must be finite;")
     frame = dd.from_pandas(pd.DataFrame(far, columns=list("abcde")), npartitions=4)
     assert "row 20001, column 'd'" in fit_error(frame, chunked(y))
     sparse = np.where(far > 0.2, far, 0)
