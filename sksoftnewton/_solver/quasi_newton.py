@@ -9,7 +9,6 @@ steps in it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dnrm2
 from scipy.linalg.lapack import dpotrf, dpotrs
 
+from sksoftnewton._solver.pairs import Pairs
 from sksoftnewton._solver.points import ConvergenceRule, Move, Objective, Point
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ class QuasiNewton:
     ) -> None:
         self._metric_at = metric_at
         self._damped_gradients = damped_gradients
-        self._pairs: deque[tuple[Array, Array, float]] = deque(maxlen=memory)
+        self._pairs = Pairs(memory)
         self.n_trials = 0
         self.damping = np.inf
         self._metric: Metric  # there is none before the first iteration
@@ -193,19 +193,9 @@ class QuasiNewton:
         return step
 
     def _direction(self, gradient: Array, solve: Callable[[Array], Array]) -> Array:
-        """−B⁻¹ g by the two-loop recursion."""
-        q = gradient.copy()
-        shares = []
-        for step, change, scale in reversed(self._pairs):
-            shares.append(scale * float(step @ q))
-            q -= shares[-1] * change
-        q = solve(q)
-        if self._metric.matrix is None and self._pairs:  # D has no scale of its own
-            step, change, scale = self._pairs[-1]
-            q /= scale * float(change @ solve(change))
-        for step, change, scale in self._pairs:
-            q += (shares.pop() - scale * float(change @ q)) * step
-        return -q
+        """−B⁻¹ g."""
+        scaled = self._metric.matrix is None  # D has no scale of its own
+        return -self._pairs.inverse(gradient, solve, scaled=scaled)
 
     def _lifetime(self, damping: float) -> int:
         return (
@@ -218,7 +208,7 @@ class QuasiNewton:
         product = float(step @ change)
         sizes = float(dnrm2(step)) * float(dnrm2(change))
         if product > max(LEAST_COSINE * sizes, LEAST_PRODUCT):
-            self._pairs.append((step, change, 1 / product))
+            self._pairs.add(step, change)
 
 
 class _Search:
