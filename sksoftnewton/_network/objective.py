@@ -32,8 +32,6 @@ from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
 
-# Up to so many products with vectors are faster than one with a matrix.
-FEW_PRODUCTS = 4
 # The cost of a unit's exponential, and of all else that is done to its number a row,
 # in multiply-adds of a product of large matrices; and the least width that products
 # with the features pay for (docs/benchmarks/cost_model.py compares with the clock).
@@ -230,7 +228,7 @@ class Network:
             return self._latest[1]
         A1, A2 = self.layers(theta)
         # The largest logit is not below 0: S >= 1.
-        A1 = (A1 - A1.mean(axis=0)).astype(self.rows.dtype, copy=False)
+        A1 = (A1 - A1.sum(axis=0) / len(A1)).astype(self.rows.dtype, copy=False)
         head = np.ones((len(A2) + 1, self.n_hidden), dtype=self.rows.dtype)
         head[1:] = A2
         tail = np.full((self.n_hidden, len(A2) + 1), -1, dtype=self.rows.dtype)
@@ -241,12 +239,12 @@ class Network:
             n = block.weight.size
             E = block.logits(A1, out=scratch("E", self.n_hidden, n))
             np.exp(E, out=E)
-            sums = _times(head, E, out=scratch("sums", len(head), n))
+            sums = np.matmul(head, E, out=scratch("sums", len(head), n))
             if not np.isfinite(sums).all():  # overflow: leave out a common factor
                 block.logits(A1, out=E)
                 E -= np.max(E, axis=0)
                 np.exp(E, out=E)
-                _times(head, E, out=sums)
+                np.matmul(head, E, out=sums)
             S, u = sums[0], sums[1:]
             u /= S
             both = scratch("both", len(head), n)
@@ -354,12 +352,3 @@ class Network:
                 return trial
             step = step / 2
         return theta
-
-
-def _times(left: Array, E: Array, out: Array) -> Array:
-    """left E; for few rows of ``left`` by products with vectors, which are faster."""
-    if len(left) > FEW_PRODUCTS:
-        return np.matmul(left, E, out=out)
-    for row, product in zip(left, out, strict=True):
-        np.matmul(row, E, out=product)
-    return out

@@ -23,6 +23,7 @@ class Scratch(threading.local):
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
         self._kept: dict[str, NDArray[Any]] = {}
+        self._latest: dict[str, NDArray[Any]] = {}
 
     def __reduce__(self) -> tuple[type[Scratch], tuple[Any]]:
         """A copy elsewhere has memory of its own."""
@@ -30,8 +31,12 @@ class Scratch(threading.local):
 
     def __call__(self, name: str, *shape: int) -> NDArray[Any]:
         """An array of this shape with whatever is in it."""
+        latest = self._latest.get(name)
+        if latest is not None and latest.shape == shape:
+            return latest
         size = prod(shape)
         kept = self._kept.get(name)
         if kept is None or kept.size < size:
             kept = self._kept[name] = np.empty(size, dtype=self.dtype)
-        return kept[:size].reshape(shape)
+        latest = self._latest[name] = kept[:size].reshape(shape)
+        return latest
