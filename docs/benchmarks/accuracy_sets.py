@@ -1,4 +1,4 @@
-"""The tables of `accuracy.py` and `averaging.py`: of installed packages, or made here.
+"""The tables of `accuracy.py`: of installed packages, or made here.
 
 Each is a name, features of shape (n, n_features) and targets of shape (n,). Categories
 are one-hot, the same for every model, and rows with missing values are left out.

@@ -138,11 +138,18 @@ def as_days(column: Any, date_format: str) -> Array:
     def days(dates: Any) -> Any:
         # With a zone or without: universal time.
         dates = pd.to_datetime(dates, format=date_format, errors="coerce", utc=True)
-        return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+        # Nanoseconds end in the year 2262.
+        dates = dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+        return (dates - np.datetime64(0, "us")) / np.timedelta64(1, "D")
+
+    def parsed(words: Any) -> Any:
+        if date_format == "ISO8601":  # for which pandas also takes 1234 and -0.2
+            words = words.where(words.str.match(r"\d{4}\D\d"))
+        return days(words)
 
     if pd.api.types.is_datetime64_any_dtype(column):
         return np.asarray(days(column), dtype=np.float64)
-    values: Array = _by_value(column, days, np.nan)
+    values: Array = _by_value(column, parsed, np.nan)
     return values
 
 

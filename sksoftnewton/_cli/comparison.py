@@ -185,7 +185,7 @@ def differences(
     if len(scores) < 2:
         return
     best, *others = sorted(scores, key=lambda s: float(np.nanmean(s.errors**2)))
-    yield f"  R² less than that of {best.name}, ± standard error of the difference"
+    yield f"  R² minus that of {best.name}, ± standard error of the difference"
     for other in others:
         loss = (best.errors**2 - other.errors**2) / variance
         mean, error = paired(loss, clusters)

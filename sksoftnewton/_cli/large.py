@@ -44,7 +44,8 @@ def read_collection(path: str, form: Format) -> Any:
         import dask.dataframe as dd
     except ImportError:
         raise InputError(
-            'Parquet and patterns need Dask: pip install "sksoftnewton[cli,dask]"'
+            "Parquet, folders and patterns need Dask: "
+            'pip install "sksoftnewton[cli,dask]"'
         ) from None
     files = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     if not files:

@@ -75,14 +75,13 @@ def predicted(pipeline: Any, frame: Any, level: float | None) -> Any:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ColumnWarning)
         try:
-            if level is None:
-                return pd.DataFrame({"prediction": pipeline.predict(frame)})
-            mean = pipeline.predict(frame)
-            features = pipeline[:-1].transform(frame)
-            lower, upper = pipeline[-1].predict_interval(features, level).T
+            features, model = pipeline[:-1].transform(frame), pipeline[-1]
+            table = pd.DataFrame({"prediction": model.predict(features)})
+            if level is not None:
+                table[["lower", "upper"]] = model.predict_interval(features, level)
         except (TypeError, ValueError) as error:
             raise InputError(str(error)) from None
         finally:
             for warning in caught:
                 print(f"warning: {warning.message}", file=sys.stderr)
-    return pd.DataFrame({"prediction": mean, "lower": lower, "upper": upper})
+    return table

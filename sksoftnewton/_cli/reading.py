@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 GZIP = b"\x1f\x8b"
+ZIP = b"PK\x03\x04"  # Excel's workbooks, too
 SEPARATORS = ",;\t|"
 
 
@@ -114,8 +115,13 @@ def _opened(path: str) -> Iterator[IO[bytes]]:
     with stream:
         if not stream.seekable():  # a pipe with a name
             stream = io.BytesIO(stream.read())
-        packed = stream.read(len(GZIP)) == GZIP
+        start = stream.read(len(ZIP))
         stream.seek(0)
+        if start == ZIP:
+            raise InputError(
+                f"{path} is an archive or a workbook: save its table as CSV"
+            )
+        packed = start.startswith(GZIP)
         yield gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[misc]
 
 

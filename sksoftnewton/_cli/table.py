@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from sksoftnewton._cli.kinds import Choices, Column, decided, decimal_hint
 from sksoftnewton._cli.reading import InputError
 
 FEWEST_ROWS = 10
+NAMES_SAID = 20
 PLAIN_ROWS = 40  # numbers without remark beyond so many are counted, not listed
 
 
@@ -51,8 +53,7 @@ def make_table(frame: Any, target: str, choices: Choices) -> Table:
     known = ~np.isnan(y)
     if known.sum() < FEWEST_ROWS:
         raise InputError(
-            f"there are {counted(known.sum(), 'row')} with a target; the models need "
-            f"{FEWEST_ROWS}"
+            f"the models need {FEWEST_ROWS} rows with a target; there are {known.sum()}"
         )
     if np.ptp(y[known]) == 0:
         raise InputError(f"the target {target!r} is {y[known][0]:g} in every row")
@@ -76,10 +77,7 @@ def _check_names(frame: Any, target: str, choices: Choices) -> None:
     named = [target, *choices.numeric, *choices.categorical, *choices.drop]
     for name in [*named, choices.group, choices.time]:
         if name is not None and name not in frame.columns:
-            raise InputError(
-                f"there is no column {name!r}; the columns are "
-                f"{', '.join(map(repr, frame.columns))}"
-            )
+            raise InputError(f"there is no column {name!r}; {_near(name, frame)}")
     for name in named:
         if named.count(name) > 1:
             raise InputError(
@@ -89,6 +87,17 @@ def _check_names(frame: Any, target: str, choices: Choices) -> None:
     for option, name in (("--group", choices.group), ("--time", choices.time)):
         if name == target:
             raise InputError(f"{option}: {name!r} is the target")
+
+
+def _near(name: str, frame: Any) -> str:
+    """The column that may be meant by a name, or the first ones."""
+    names = {str(column).lower(): column for column in frame.columns}
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    if near:
+        return f"is it {names[near[0]]!r}?"
+    first = ", ".join(map(repr, frame.columns[:NAMES_SAID]))
+    more = len(frame.columns) - NAMES_SAID
+    return f"the columns are {first}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def _target(column: Any, decimal: str) -> tuple[NDArray[np.float64], str]:

@@ -415,9 +415,9 @@ class TwoLayerSoftmaxRegressor(CallbackSupportMixin, FittedRegressor):  # type: 
         X : array-like or CSR of shape (n_samples, n_features)
             Rows that have not been passed before.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in the closed range of the output activation.
+            Their targets, as in `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative; a weight of 2 equals the row given twice.
+            Their weights, as in `fit`.
 
         Returns
         -------

@@ -107,7 +107,7 @@ def test_rows_without_a_target_are_left_out_and_counted():
     [
         ({"x": COUNT, "y": [*COUNT[1:], np.inf]}, "1 value .* first 'inf' in row 40"),
         ({"x": COUNT, "y": [f"{i},5" for i in COUNT]}, "perhaps --decimal ,"),
-        ({"x": COUNT[:9], "y": COUNT[:9]}, "9 rows with a target; the models need 10"),
+        ({"x": COUNT[:9], "y": COUNT[:9]}, "need 10 rows with a target; there are 9"),
         ({"x": ["a"] * N, "y": COUNT}, "no column is left"),
         ({"y": COUNT}, "no column is left"),
     ],

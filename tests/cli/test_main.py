@@ -220,6 +220,8 @@ def test_a_missing_column_and_strange_values_are_named(run, model, tmp_path, fra
     assert done.returncode == 0
     warning = "warning: column 'rooms': 1 value taken as missing"
     assert done.stderr.decode().startswith(warning) and b"'many'" in done.stderr
+    again = run("--predict", model, "new.csv", "--interval", "0.9")
+    assert again.stderr == done.stderr  # which says it once
 
 
 def test_predictions_replace_nothing(run, model, table, tmp_path):
@@ -310,6 +312,7 @@ def test_missing_values_are_reported_and_not_refused(run, frame, tmp_path):
         (["t.csv", "--target", "same"], "the target 'same' is 3 in every row"),
         (["t.csv", "--target", "colour"], "'colour' has 80 values that are no finite"),
         (["t.csv", "--target", "cost"], "no column 'cost'; the columns are 'size', "),
+        (["t.csv", "--target", "Price"], "no column 'Price'; is it 'price'?"),
         (["t.csv", *QUICK, "--drop", "cost"], "no column 'cost'"),
         (["t.csv", *QUICK, "--time", "cost"], "no column 'cost'"),
         (["t.csv", *QUICK, "--drop", "price"], "'price' is named twice"),
@@ -362,7 +365,7 @@ def test_four_models_and_their_differences(run, table):
     ]
     scores = {line.split()[0]: float(line.split()[1]) for line in out[start + 2 :][:4]}
     best = max(scores, key=scores.get)
-    assert out[start + 6].startswith(f"  R² less than that of {best}, ±")
+    assert out[start + 6].startswith(f"  R² minus that of {best}, ±")
     for line in out[start + 7 : start + 10]:
         name, difference, sign, error = line.split()
         assert float(difference) == pytest.approx(scores[name] - scores[best], abs=2e-3)

@@ -45,6 +45,7 @@ def test_only_empty_fields_are_missing(tmp_path):
         (b"a,b\n1,2\n1,2,3\n", "is not a table: Expected 2 fields in line 3, saw 3"),
         (b"a,b\n1,2,3\n1,2,3\n", "more fields than its header has names"),
         (b"a,b\n\xff\xfe,2\n", "not in the encoding 'utf-8'.* --encoding cp1252"),
+        (b"PK\x03\x04" + bytes(30), "an archive or a workbook: save its table as CSV"),
         (gzip.compress(b"a,b\n" + bytes(range(97, 120)) * 9)[:-9], "cut off"),
     ],
 )
