@@ -5,8 +5,9 @@ Needs ``pip install mutmut``; then, for a hundred changes of one part of the cor
     python docs/benchmarks/mutation.py solver --sample 100 --seed 0
 
 works in a copy of the repository and prints the score and the changes that no test
-noticed. Each change meets the tests of its own part only, those that run the changed
-function.
+noticed. Each change meets the tests that run the changed function, the fastest first,
+for at most ``--seconds`` of them. ``mutation_explained.toml`` says of changes that no
+test can notice why that is so.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from mutmut.stats import status_by_exit_code
 
-REPOSITORY = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
 COPIED = ("sksoftnewton", "tests", "pyproject.toml", "README.md")
 LOG = "mutmut.log"
 NOT_NOTICED = "survived", "no tests"
+EXPLAINED = tomllib.loads((HERE / "mutation_explained.toml").read_text())["explained"]
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,37 @@ CERTIFICATE = (
     *("certificate", "certification", "constants", "enclosure", "geometry"),
     *("intervals", "kantorovich", "neighbourhood", "rounding", "saddle", "whitening"),
 )
+# What whole fits show of the parts beneath them.
+FITS = tuple(
+    f"estimator/test_{name}.py"
+    for name in (
+        "constant",
+        "magnitudes",
+        "regressor",
+        "silence",
+        "sketches",
+        "weights",
+    )
+)
 PARTS = {
     "solver": Part(
         ("_solver/*.py",),
-        ("solver", "paper/test_regression.py"),  # which takes plain steps
+        # The paper's problem takes plain steps.
+        ("solver", "network/test_regimes.py", "paper/test_regression.py", *FITS),
     ),
-    "network": Part(("_network/*.py",), ("network",)),
-    "inference": Part(("_inference/*.py",), ("inference",)),
+    "network": Part(
+        ("_network/*.py",),
+        ("network", "rows/test_contract.py", "estimator/test_units.py", *FITS),
+    ),
+    "inference": Part(
+        ("_inference/*.py",),
+        ("inference", "estimator/test_callbacks.py", "estimator/test_scales.py", *FITS),
+    ),
     "certificate": Part(
         tuple(f"_paper/{name}.py" for name in CERTIFICATE),
         (
             "paper/test_guarantees.py",
+            "paper/test_result.py",
             *(f"paper/test_{name}.py" for name in CERTIFICATE),
         ),
     ),
@@ -65,15 +88,13 @@ def main() -> None:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--sample", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         make_copy(copy, PARTS[given.part])
-        mutmut(copy, "none-of-them")  # only makes the mutants
-        names = sorted(outcomes(copy))
-        drawn = random.Random(given.seed).sample(names, min(given.sample, len(names)))
-        mutmut(copy, *drawn)
-        report(copy, given.part, {name: outcomes(copy)[name] for name in drawn})
+        run(copy, given.sample, given.seed, given.seconds)
+        report(copy, given.part)
 
 
 def make_copy(copy: Path, part: Part) -> None:
@@ -87,15 +108,16 @@ def make_copy(copy: Path, part: Part) -> None:
         "only_mutate": [f"sksoftnewton/{pattern}" for pattern in part.changed],
         "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in part.tests],
         "timeout_constant": 2.0,
+        "timeout_multiplier": 2.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     with (copy / "pyproject.toml").open("a") as file:
         file.write("\n".join(["", "[tool.mutmut]", *lines, ""]))
 
 
-def mutmut(copy: Path, *names: str) -> None:
-    """Test some mutants, with one process."""
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", "1", *names]
+def run(copy: Path, *arguments: float) -> None:
+    """Draw mutants and test them, with one process."""
+    command = [sys.executable, str(HERE / "mutation_run.py"), *map(str, arguments)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
     with (copy / LOG).open("w") as log:
         subprocess.run(
@@ -103,28 +125,44 @@ def mutmut(copy: Path, *names: str) -> None:
         )
 
 
-def outcomes(copy: Path) -> dict[str, int | None]:
-    """The exit code of the tests of each mutant; None: not run."""
-    codes: dict[str, int | None] = {}
-    for file in (copy / "mutants").rglob("*.meta"):
-        codes |= json.loads(file.read_text())["exit_code_by_key"]
-    return codes
-
-
-def report(copy: Path, part: str, codes: dict[str, int | None]) -> None:
+def report(copy: Path, part: str) -> None:
     """Print the score, and the difference that each survivor is."""
-    if not codes or None in codes.values():
+    codes: dict[str, int] = {}
+    for file in (copy / "mutants").rglob("*.meta"):
+        found = json.loads(file.read_text())["exit_code_by_key"]
+        codes |= {name: code for name, code in found.items() if code is not None}
+    if not codes:
         raise SystemExit(f"mutmut stopped early:\n{(copy / LOG).read_text()[-3000:]}")
-    counts = Counter(status_by_exit_code[code] for code in codes.values())
-    for name, code in codes.items():
-        if status_by_exit_code[code] in NOT_NOTICED:
-            command = [sys.executable, "-m", "mutmut", "show", name]
-            shown = subprocess.run(
-                command, cwd=copy, check=False, capture_output=True, text=True
-            )
-            print(shown.stdout)
-    n_noticed = len(codes) - sum(counts[status] for status in NOT_NOTICED)
-    print(f"{part}: {n_noticed} of {len(codes)} noticed; {dict(counts)}")
+    statuses = {name: status_by_exit_code[code] for name, code in codes.items()}
+    counts = Counter(statuses.values())
+    survivors = [name for name, status in statuses.items() if status in NOT_NOTICED]
+    n_explained = 0
+    for name in survivors:
+        command = [sys.executable, "-m", "mutmut", "show", name]
+        shown = subprocess.run(
+            command, cwd=copy, check=False, capture_output=True, text=True
+        ).stdout
+        why = explanation(shown)
+        n_explained += why is not None
+        print(shown + (f"explained: {why}\n" if why else ""))
+    print(
+        f"{part}: {len(codes) - len(survivors)} of {len(codes)} noticed, {n_explained} "
+        f"explained; {dict(counts)}"
+    )
+
+
+def explanation(difference: str) -> str | None:
+    """Why no test can notice a change, if that is written down."""
+    lines = difference.splitlines()
+    before, after = (
+        " ".join(x[1:].strip() for x in lines if x[:1] == sign and x[:3] != 3 * sign)
+        for sign in "-+"
+    )
+    for entry in EXPLAINED:
+        where, old, new = entry["file"], entry["before"], entry["after"]
+        if where in lines[0] + lines[1] and old in before and new in after:
+            return str(entry["why"])
+    return None
 
 
 if __name__ == "__main__":

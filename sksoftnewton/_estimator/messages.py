@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sksoftnewton._inference.monitor import in_units
 from sksoftnewton._inference.run import Run, Settings
-from sksoftnewton._solver.newton import MAX_ITER, NO_PROGRESS
+from sksoftnewton._solver.newton import CONVERGED, MAX_ITER, NO_PROGRESS
 
 Array = NDArray[np.float64]
 
@@ -20,8 +20,9 @@ Array = NDArray[np.float64]
 ONE_IN, LEAST_ROWS = 1000, 20
 # Rows so few that a constant may be all that the evidence can tell from noise.
 FEW_ROWS = range(5, 20)
-# Errors beyond so many variances of y, and beyond rounding, are worse than its mean.
-WORSE, ROUNDING = 1.02, 1e-6
+# Squared errors beyond so many variances of y are worse than its mean; of constants,
+# which have variances of less than `CONSTANT` of their squares, beyond `SEEN` of these.
+WORSE, CONSTANT, SEEN = 1.1, 1e-12, 1e-4
 
 
 def warnings_of(run: Run, settings: Settings, Y: Array, weight: Array) -> list[Warning]:
@@ -95,9 +96,10 @@ def penalty_messages(run: Run, settings: Settings) -> list[str]:
     if settings.alpha is None or not learned or network.activation.name == "identity":
         return []
     errors = network.residual_squares(run.theta) / network.rows.total_weight
-    allowed = WORSE * network.rows.target_variances
-    rounding = ROUNDING * network.rows.mean_square
-    if (errors <= allowed + rounding).all():
+    variances, size = network.rows.target_variances, network.rows.mean_square
+    constant = variances <= CONSTANT * size
+    worse = errors > np.where(constant, SEEN * size, WORSE * variances)
+    if run.status != CONVERGED or size == 0 or not worse.any():
         return []
     given, usual = units.alpha(settings.alpha), units.alpha((1.0, 1.0))
     return [

@@ -142,6 +142,7 @@ def answered(X, Y, weight, params):
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "More than half of the squared deviations")
         warnings.filterwarnings("ignore", "The fit is a constant")
+        warnings.filterwarnings("ignore", "The fit is worse than the mean")
         try:
             model.fit(X, target(Y), weight)
         except (ValueError, FloatingPointError) as error:
