@@ -17,6 +17,8 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 LINE_STYLES = ("-", "--", "-.", ":")
 BLUE, VERMILLION, GREEN = COLORS[:3]
 GREY = "#777777"
+# Surfaces show on light and on dark backgrounds, and what is behind them does, too.
+SHADE: dict[str, Any] = {"color": GREY, "alpha": 0.18, "lw": 0}
 MOST_LETTERS = 50  # of levels that are written beside one another
 
 # What the docstrings of ``from_estimator`` have in common, by what stands for it there.
@@ -112,6 +114,20 @@ def completed(docstring: str | None, display: type[Display]) -> str | None:
         filled = lines.format(axes=axes, display=display.__name__)
         docstring = docstring.replace(key, filled)
     return docstring
+
+
+def ink() -> str:
+    """The colour of text, which stands out from the background."""
+    import matplotlib as mpl
+
+    color: str = mpl.rcParams["text.color"]
+    return color
+
+
+def unit_color(place: int) -> str:
+    """A colour of the palette, whose black is that of text."""
+    color = COLORS[place % len(COLORS)]
+    return ink() if color == COLORS[-1] else color
 
 
 def check_matplotlib(display: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
+from sksoftnewton.plotting._base import BLUE, GREEN, GREY, SHADE, VERMILLION, Display
 from sksoftnewton.plotting._columns import Array, Flags
 from sksoftnewton.plotting._data import Fitted
 
@@ -192,7 +192,7 @@ class ConvergenceDisplay(Display):
         if not len(on_sample):
             return
         for panel in self.ax_:
-            span = panel.axvspan(0, on_sample[-1], color="0.9", lw=0, zorder=0)
+            span = panel.axvspan(0, on_sample[-1], zorder=0, **SHADE)
             self.samples_.append(span)
         self.samples_[0].set_label("on a sample of the rows")
 

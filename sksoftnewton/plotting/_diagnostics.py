@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import norm
 
-from sksoftnewton.plotting._base import BLUE, GREY, Display
+from sksoftnewton.plotting._base import BLUE, GREY, SHADE, Display
 from sksoftnewton.plotting._columns import Array
 from sksoftnewton.plotting._data import Fitted
 
@@ -158,9 +158,8 @@ class DiagnosticsDisplay(Display):
             LEVELS,
             LEVELS - error,
             LEVELS + error,
-            color="0.85",
-            lw=0,
             label="of a perfect model",
+            **SHADE,
         )
         (self.coverage_,) = panel.plot(
             LEVELS, self.coverage, color=BLUE, lw=2, label="of this model"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sksoftnewton._inference.candidates import DECISIVE
-from sksoftnewton.plotting._base import BLUE, GREEN, GREY, VERMILLION, Display
+from sksoftnewton.plotting._base import BLUE, GREEN, GREY, SHADE, VERMILLION, Display
 from sksoftnewton.plotting._columns import Array, Flags
 from sksoftnewton.plotting._data import Fitted
 
@@ -248,7 +248,7 @@ class EvidenceDisplay(Display):
 
         upper, lower = self.ax_
         n_rows = self.path["n_rows"][self.chosen]
-        upper.axhspan(-DECISIVE, DECISIVE, color="0.93", lw=0, zorder=0)
+        upper.axhspan(-DECISIVE, DECISIVE, zorder=0, **SHADE)
         upper.set_yscale("symlog", linthresh=DECISIVE, linscale=0.5)
         upper.set_yticks(_log_ticks(self.difference))
         upper.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton.plotting._base import BLUE, GREY, Display, level_axis
+from sksoftnewton.plotting._base import BLUE, SHADE, Display, ink, level_axis
 from sksoftnewton.plotting._columns import Array, Flags
 from sksoftnewton.plotting._data import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+GOLDEN_RATIO = (1 + 5**0.5) / 2
+FAINT = 0.42  # opacity of a thousand points or fewer
 
 
 class PredictionIntervalDisplay(Display):
@@ -169,9 +172,9 @@ class PredictionIntervalDisplay(Display):
         self.points_ = None
         if data is not None:
             # Many points are drawn faintly, or they would be one dark cloud.
-            alpha = max(0.1, 0.6 * min(1.0, 1000 / max(len(data[0]), 1)))
+            alpha = max(0.07, FAINT * min(1.0, 1000 / max(len(data[0]), 1)))
             (self.points_,) = self.ax_.plot(
-                *data, ".", color="0.3", alpha=alpha, mew=0, label=self.data_label
+                *data, ".", color=ink(), alpha=alpha, mew=0, label=self.data_label
             )
         style = {"ls": "", "marker": "o"} if self.levels else {"lw": 2}
         (self.line_,) = self.ax_.plot(
@@ -194,7 +197,7 @@ class PredictionIntervalDisplay(Display):
         legend = self.ax_.legend(handles=[h for h in handles if h is not None])
         for handle in legend.legend_handles:
             if handle is not None and handle.get_label() == self.data_label:
-                handle.set_alpha(0.6)
+                handle.set_alpha(FAINT)
 
     def _data_by_level(self) -> tuple[Array, Array] | None:
         """The data of the levels shown, beside their bars so that both can be seen."""
@@ -204,8 +207,9 @@ class PredictionIntervalDisplay(Display):
         place = {level: i for i, level in enumerate(self.grid.tolist())}
         where = np.array([place.get(value, -1) for value in values.tolist()])
         shown = where >= 0
-        beside = np.random.default_rng(0).uniform(0.08, 0.35, int(shown.sum()))
-        return where[shown] + beside, targets[shown]
+        # Evenly spread, and unlike random numbers never those of the data.
+        spread = np.arange(shown.sum()) * GOLDEN_RATIO % 1
+        return where[shown] + 0.08 + 0.27 * spread, targets[shown]
 
     def _shade_outside(self, x: Array) -> None:
         self.outside_ = None
@@ -219,8 +223,6 @@ class PredictionIntervalDisplay(Display):
                 1,
                 where=outside,
                 transform=self.ax_.get_xaxis_transform(),
-                color=GREY,
-                alpha=0.15,
-                lw=0,
                 label="outside the training data",
+                **SHADE,
             )

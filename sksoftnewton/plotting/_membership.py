@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, Display, level_axis
+from sksoftnewton.plotting._base import (
+    COLORS,
+    GREY,
+    LINE_STYLES,
+    Display,
+    level_axis,
+    unit_color,
+)
 from sksoftnewton.plotting._columns import Array, Flags
 from sksoftnewton.plotting._data import Fitted
 
@@ -181,7 +188,7 @@ class MembershipDisplay(Display):
             if unit in places:
                 place = places[unit]
                 look = {
-                    "color": COLORS[place % len(COLORS)],
+                    "color": unit_color(place),
                     "linestyle": LINE_STYLES[place % len(LINE_STYLES)],
                     "label": self._label(unit),
                 }
@@ -198,7 +205,7 @@ class MembershipDisplay(Display):
             if unit in visible:
                 place = sorted(visible).index(unit)
                 look = {
-                    "color": COLORS[place % len(COLORS)],
+                    "color": unit_color(place),
                     "hatch": HATCHES[place // len(COLORS) % len(HATCHES)],
                     "label": self._label(unit),
                 }
@@ -280,6 +287,7 @@ class MembershipDisplay(Display):
             str(unit),
             ha="center",
             va="center",
+            color="black",
             bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none"},
         )
         self.texts_.append(text)

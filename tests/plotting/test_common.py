@@ -27,7 +27,7 @@ from sksoftnewton.plotting import (
     MembershipDisplay,
     PredictionIntervalDisplay,
 )
-from sksoftnewton.plotting._base import COLORS, LINE_STYLES
+from sksoftnewton.plotting._base import COLORS, GREY, LINE_STYLES, unit_color
 from tests.plotting.cases import FRAME, NAMES, X, Y, points, slice_of
 
 DISPLAYS = (
@@ -331,3 +331,29 @@ def test_the_most_important_feature_is_the_default(display):
     assert shown.ax_.get_xlabel().startswith("kind")
     with pytest.raises(ValueError, match="no column whose values are not all the same"):
         display.from_estimator(pipeline, frame.assign(weak=1.0, strong=1.0, kind="u"))
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_on_a_dark_background(model, sampled, display):
+    fits = [model, sampled] if display is ConvergenceDisplay else [model]
+    for fit in fits:
+        with plt.style.context("dark_background"):
+            figure = on_x(display)(fit).figure_
+            figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+        light = (pixels > 200).all(axis=-1).mean()
+        assert light < 0.04  # lines and letters, no surface that hides them
+        dark = (pixels < 50).all(axis=-1).mean()
+        assert dark > 0.5
+
+
+def test_letters_and_lines_on_a_dark_background(model):
+    with plt.style.context("dark_background"):
+        lines = MembershipDisplay.from_estimator(model, X, grid_resolution=20)
+        colors = [unit_color(place) for place in range(len(COLORS))]
+        two = MembershipDisplay.from_estimator(model, X, [0, 1], grid_resolution=20)
+        points = PredictionIntervalDisplay.from_estimator(model, X, Y).points_
+    assert {line.get_color() for line in lines.lines_} <= {*colors, GREY}
+    assert "white" in colors and "#000000" not in colors
+    assert all(text.get_color() == "black" for text in two.texts_)  # in white boxes
+    assert points.get_color() == "white"

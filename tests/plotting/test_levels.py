@@ -61,6 +61,14 @@ def test_intervals_of_levels(fitted, of):
     assert ticks == ["w", "v", "u"]
 
 
+def test_places_beside_the_bars_say_nothing(fitted):
+    frame, _ = table()
+    y = np.random.default_rng(0).uniform(size=len(frame))  # a seed that many take
+    display = PredictionIntervalDisplay.from_estimator(fitted, frame, y, feature="new")
+    places, targets = display.points_.get_data()
+    assert abs(np.corrcoef(places % 1, targets)[0, 1]) < 0.15
+
+
 def test_memberships_of_levels(fitted):
     frame, _ = table()
     display = MembershipDisplay.from_estimator(fitted, frame, "new")
