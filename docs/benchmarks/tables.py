@@ -1,23 +1,25 @@
 """Raw tables: accuracy beside encoders and boosting, and the cost of many levels.
 
-Prints Markdown tables: test R² of three mixed tables with gaps (mean of three random
-75/25 splits), and time and peak memory of fits to 100,000 rows, each in its own
-process. The tables are made here, or come from plotnine; nothing is downloaded:
+Prints Markdown tables: test R² of mixed tables (means of random 75/25 splits, and the
+paired differences to boosting with their standard errors), and time and peak memory of
+fits to 100,000 rows, each in its own process. The tables are made here, or come from
+plotnine; nothing is downloaded:
 
     pip install ".[test]" plotnine
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/tables.py
 
-Without plotnine its two tables are left out. With ``--put-in`` the tables go into
+Without plotnine its tables are left out. With ``--put-in`` the tables go into
 `docs/tables.md` as well.
 """
 
 import argparse
 import importlib.util
 import multiprocessing
-import resource
 import sys
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -33,7 +35,7 @@ from sklearn.preprocessing import OneHotEncoder, TargetEncoder
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
 
-SPLITS = 3
+SPLITS = 5
 ROWS, REPETITIONS = 100_000, 3
 
 
@@ -61,8 +63,10 @@ def mixed_tables():
     """Names, frames with gaps and categories, and targets."""
     yield "flats, made here", *flats()
     if importlib.util.find_spec("plotnine"):
-        from plotnine.data import diamonds, txhousing
+        from plotnine.data import diamonds, mpg, txhousing
 
+        cars = mpg.drop(columns="cty")
+        yield "mpg, miles on highways", *parts(cars, "hwy")
         some = diamonds.sample(5000, random_state=0)
         yield "diamonds, log price", *parts(some, "price", np.log)
         homes = txhousing.drop(columns=["volume", "date"])
@@ -121,9 +125,20 @@ def accuracy():
                 scores.setdefault(label, []).append(
                     score(model, (X_train, y_train), (X_test, y_test))
                 )
-        rows.append((name, *map(mean_of, scores.values())))
-        print(*rows[-1], file=sys.stderr, flush=True)
-    return ["test R²", *scores], rows
+        cells = name, f"{len(y):,}", *map(mean_of, scores.values()), difference(scores)
+        rows.append(cells)
+        print(*cells, file=sys.stderr, flush=True)
+    return ["test R²", "rows", *scores, "as it is less boosting"], rows
+
+
+def difference(scores):
+    """Mean paired difference to boosting as it is, or behind the encoder."""
+    boosting = scores["boosting"]
+    if np.isnan(boosting).any():
+        boosting = scores["boosting, TargetEncoder"]
+    gains = np.subtract(scores["as it is"], boosting)
+    error = gains.std(ddof=1) / np.sqrt(SPLITS)
+    return f"{gains.mean():+.3f} ± {error:.3f}".replace("-", "−")
 
 
 def mean_of(scores):
@@ -155,25 +170,29 @@ def many_rows(n_levels):
     return frame, y + 0.5 * rng.normal(size=n)
 
 
-def cost(label, n_levels, results):
-    """Put CPU seconds, peak memory in MB and R² on new rows into a queue."""
+def cost(label, n_levels):
+    """CPU seconds, peak memory in MB and R² on new rows."""
     X, y = many_rows(n_levels)
     new = np.arange(len(y)) >= ROWS
     X_train, y_train, model = X[~new], y[~new], models()[label]
     began = time.process_time()
     model.fit(X_train, y_train)
     seconds, megabytes = time.process_time() - began, peak()
-    results.put((seconds, megabytes, model.score(X[new], y[new])))
+    return seconds, megabytes, model.score(X[new], y[new])
 
 
 def peak():
-    """Largest memory of the process so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    """Largest memory of this program so far, in MB.
+
+    What `resource` says may be that of the program that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith("VmHWM"))
+    return int(kilobytes) / 1000
 
 
 def costs():
     """What fits to many rows take, in turns, as medians."""
-    context = multiprocessing.get_context("spawn")
     cases = {
         "3 × 1,000 levels, as they are": ("as it is", 1000),
         "3 × 1,000 levels, boosting, TargetEncoder": ("boosting, TargetEncoder", 1000),
@@ -183,11 +202,9 @@ def costs():
     found = {case: [] for case in cases}
     for _ in range(REPETITIONS):
         for case, arguments in cases.items():
-            results = context.Queue()
-            process = context.Process(target=cost, args=(*arguments, results))
-            process.start()
-            found[case].append(results.get())
-            process.join()
+            fresh = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=fresh) as process:
+                found[case].append(process.submit(cost, *arguments).result())
             print(case, *found[case][-1], file=sys.stderr, flush=True)
     rows = []
     for case in cases:
