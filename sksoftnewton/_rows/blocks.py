@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -90,7 +91,13 @@ class SparseBlock:
 
     def outer(self, s: Array) -> Array:
         total = s.sum(axis=1, keepdims=True)
-        return np.hstack([(self.scaled.T @ s.T).T - total * self.shift, total])
+        products = (self._transposed @ s.T).T
+        return np.hstack([products - total * self.shift, total])
+
+    @cached_property
+    def _transposed(self) -> sp.csc_array:
+        """Kept, as blocks are: SciPy takes its time to make one."""
+        return self.scaled.T
 
     def square_norms(self) -> Array:
         squares = self.scaled.copy()

@@ -144,11 +144,14 @@ class Rows(WeightedRows):
         return Rows(**{**arguments, **changes})
 
     def take(self, rows: Index, weight: Array | None = None) -> Rows:
-        return self._changed(
+        taken = self._changed(
             X=self.X[rows],
             targets=self.targets[rows],
             weight=self.weight[rows] if weight is None else weight,
         )
+        if "_standardised" in self.__dict__ and self._standardised is not None:
+            taken._standardised = self._standardised[:, rows]
+        return taken
 
     @staticmethod
     def joined(parts: list[Rows], n_threads: int) -> Rows:
