@@ -3,12 +3,15 @@
 python -m sphinx -W --keep-going -b html docs docs/_build/html
 """
 
+import inspect
 import re
 from html import escape
 
 from docutils import nodes
+from sphinx.pycode import ModuleAnalyzer
 
-from sksoftnewton import __version__
+import sksoftnewton
+from sksoftnewton import __version__, plotting
 
 project = "sksoftnewton"
 author = "The sksoftnewton developers"
@@ -129,6 +132,38 @@ def escape_markup(app, what, name, obj, options, lines):
         )
 
 
+def place_inherited(app):
+    """Methods of a base class of ours have a place among those of its subclasses.
+
+    Sphinx looks for their order and source in the module of the subclass only, and lists
+    them by name among those of scikit-learn.
+    """
+    for cls in filter(inspect.isclass, public_objects()):
+        order = analyzed(cls).tagorder
+        for base in cls.__mro__[1:]:
+            if not base.__module__.startswith("sksoftnewton."):
+                continue
+            source = analyzed(base)
+            for name in sorted(source.tagorder, key=source.tagorder.get):
+                owner, _, method = name.partition(".")
+                if owner == base.__name__ and method:
+                    alias = f"{cls.__name__}.{method}"
+                    order.setdefault(alias, len(order))
+                    if name in source.tags:
+                        source.tags.setdefault(alias, source.tags[name])
+
+
+def public_objects():
+    for module in (sksoftnewton, plotting):
+        yield from (getattr(module, name) for name in module.__all__)
+
+
+def analyzed(cls):
+    analyzer = ModuleAnalyzer.for_module(cls.__module__)
+    analyzer.analyze()
+    return analyzer
+
+
 def trim_examples(app, docname, source):
     """Without the empty line that ends a doctest in front of a fence."""
     source[0] = source[0].replace("\n\n```\n", "\n```\n")
@@ -174,6 +209,7 @@ def finish_page(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.connect("builder-inited", place_inherited)
     app.connect("autodoc-process-docstring", escape_markup, priority=900)
     app.connect("source-read", trim_examples)
     app.connect("doctree-read", describe_thumbnails)
