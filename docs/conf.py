@@ -135,8 +135,8 @@ def escape_markup(app, what, name, obj, options, lines):
 def place_inherited(app):
     """Methods of a base class of ours have a place among those of its subclasses.
 
-    Sphinx looks for their order and source in the module of the subclass only, and lists
-    them by name among those of scikit-learn.
+    Sphinx looks for their order and source in the module of the subclass only, and
+    lists them by name among those of scikit-learn.
     """
     for cls in filter(inspect.isclass, public_objects()):
         order = analyzed(cls).tagorder
