@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_categorical_features
 from sksoftnewton._estimator.categories import Category, category
 from sksoftnewton._estimator.columns import Columns, Flags, as_array, is_frame
 from sksoftnewton._estimator.inputs import numeric_input
-from sksoftnewton._rows.basis import plain_basis
+from sksoftnewton._rows.plain import plain_basis
 
 Array = NDArray[np.float64]
 

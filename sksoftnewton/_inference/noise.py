@@ -21,7 +21,7 @@ from sksoftnewton._inference.candidates import DECISIVE
 from sksoftnewton._inference.evidence import Laplace
 from sksoftnewton._inference.validation import LEAST_SHARE, leverages, residuals
 from sksoftnewton._network.regimes import SMALL
-from sksoftnewton._rows.basis import weighted_quantiles
+from sksoftnewton._rows.ramps import weighted_quantiles
 from sksoftnewton._rows.rows import Rows
 
 Array = NDArray[np.float64]

@@ -15,9 +15,10 @@ from sksoftnewton._network.limits import check_magnitudes, check_output_weights
 from sksoftnewton._network.objective import Network
 from sksoftnewton._network.regimes import SMALL
 from sksoftnewton._network.units import Units
-from sksoftnewton._rows.basis import Basis, ramps
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.data import Data
 from sksoftnewton._rows.interface import WeightedRows
+from sksoftnewton._rows.ramps import ramps
 from sksoftnewton._rows.sampling import sampled
 from sksoftnewton._rows.standardisation import Index, Standardisation, extremes
 

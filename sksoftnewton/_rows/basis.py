@@ -1,10 +1,4 @@
-"""What features enter a network as: themselves, ramps between quantiles, levels.
-
-With knots b₀ < b₁ < … a feature x enters as x and the ramps
-e_t = clip((x − b_{t−1}) / (b_t − b_{t−1}), 0, 1): weighted sums of them are the
-continuous functions that are linear between the knots. Beyond the outer ones only x
-itself goes on.
-"""
+"""What features enter a network as: a map of its own for every feature."""
 
 from __future__ import annotations
 
@@ -17,15 +11,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.maps import MAPPED_ROWS, TINY, FeatureMap, Levels, Number
-from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.maps import MAPPED_ROWS, FeatureMap, Levels, Number
+from sksoftnewton._rows.standardisation import Index
 
 Array = NDArray[np.float64]
-
-# Shares of the weight that differ by less are taken for equal.
-EQUAL_SHARES = 1e-9
-
-Labels = Sequence[tuple[str, ...] | None]
 
 
 class Basis:
@@ -223,64 +212,6 @@ class Basis:
         return T
 
 
-def plain_basis(X: Any, weight: Array, labels: Labels | None = None) -> Basis:
-    """What columns are without ramps: numbers, of which some are missing, and levels.
-
-    Parameters
-    ----------
-    X : array of shape (n, n_features)
-        NaN is a missing number.
-    weight : ndarray of shape (n,), positive
-    labels : sequence of tuple of str or None, one a feature, default=None
-        Labels of the levels of the features that are codes of levels, as `Levels` has
-        them; None: all are numbers.
-    """
-    maps = list(Basis.linear(X.shape[1]).maps)
-    for j in _columns_with_missing(X):
-        x = _column(X, j)[:, None]
-        present = ~np.isnan(x[:, 0])
-        fill = np.zeros(1)
-        if present.any():
-            fill = Standardisation.of(x[present], weight[present]).mean
-        maps[j] = Number(np.empty(0), fill, indicator=True)
-    for j, of_levels in enumerate(labels or ()):
-        if of_levels is not None:
-            codes = _column(X, j)
-            known = ~np.isnan(codes)
-            shares = np.bincount(
-                codes[known].astype(np.intp), weight[known], len(of_levels)
-            )
-            maps[j] = Levels(of_levels, shares / max(shares.sum(), TINY))
-    return Basis(maps)
-
-
-def standardisation_of(columns: Any, weight: Array, basis: Basis) -> Standardisation:
-    """Means and scales of the columns of a basis.
-
-    The levels of a category have one scale, that of the sum of their variances: the
-    prior of their weights is the same for all, so that rare ones are shrunk more, and
-    in it a category varies as much as a number does.
-
-    Parameters
-    ----------
-    columns : array of shape (n, n_columns)
-    weight : ndarray of shape (n,), positive
-    basis : Basis
-    """
-    moments = Standardisation.of(columns, weight)
-    for j, of_feature in enumerate(basis.maps if basis.has_levels else ()):
-        if isinstance(of_feature, Levels) and of_feature.n_columns > 1:
-            group = basis.columns_of([j])
-            moments.scale[group] = common_scale(moments.mean[group])
-    return moments
-
-
-def common_scale(shares: Array) -> Array:
-    """The scale of each level, from the shares of all in the weight."""
-    variance = float(np.sum(shares * (1 - shares)))
-    return np.full(len(shares), np.sqrt(variance) if variance > 0 else 1.0)
-
-
 def _numbers(X: Any) -> Array:
     """Dense rows as an array of numbers."""
     X = np.asarray(X)
@@ -294,72 +225,7 @@ def _numbers(X: Any) -> Array:
     return numbers
 
 
-def _column(X: Any, j: int) -> Array:
-    """One column of a dense array, read block by block."""
-    starts = range(0, X.shape[0], MAPPED_ROWS)
-    return np.concatenate([X[i : i + MAPPED_ROWS][:, j] for i in starts])
-
-
-def _columns_with_missing(X: Any) -> Index:
-    """The columns of a dense array that have NaN; none of CSR data."""
-    if sp.issparse(X):
-        return np.empty(0, dtype=np.intp)
-    missing = np.zeros(X.shape[1], dtype=bool)
-    for start in range(0, X.shape[0], MAPPED_ROWS):
-        missing |= np.isnan(X[start : start + MAPPED_ROWS].min(axis=0))
-    return np.flatnonzero(missing)
-
-
 def has_missing(X: Any) -> bool:
     """Whether a dense array of floats has NaN; false for anything else."""
     is_float = isinstance(X, np.ndarray) and X.dtype.kind == "f"
     return bool(is_float and X.size and np.isnan(X.min()))
-
-
-def ramps(X: Array, weight: Array, n_inner: int, of: Basis | None = None) -> Basis:
-    """Ramps between the weighted quantiles of each column of X that holds numbers.
-
-    Columns with fewer than three values get none. With n_inner = 1, 3, 7, … the
-    knots of the first are knots of the next.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, n_features)
-    weight : ndarray of shape (n,), non-negative
-    n_inner : int, knots between the smallest and the largest value
-    of : Basis, default=None
-        What the columns are; None: numbers.
-    """
-    maps = list((of or Basis.linear(X.shape[1])).maps)
-    for j, (x, of_feature) in enumerate(zip(X.T, maps, strict=True)):
-        if isinstance(of_feature, Number):
-            counted = (weight > 0) & ~np.isnan(x)
-            values, of_values = x[counted].astype(np.float64), weight[counted]
-            knots = _knots(values, of_values, n_inner)
-            maps[j] = of_feature.with_ramps(knots, values, of_values)
-    return Basis(maps)
-
-
-def _knots(x: Array, weight: Array, n_inner: int) -> Array:
-    """The quantiles at 0, 1/(n_inner + 1), …, 1, without repetitions."""
-    if len(np.unique(x)) < 3:
-        return np.empty(0)
-    inner = weighted_quantiles(x, weight, np.linspace(0, 1, n_inner + 2)[1:-1])
-    return np.unique(np.concatenate([[x.min()], inner, [x.max()]]))
-
-
-def weighted_quantiles(x: Array, weight: Array, shares: Array) -> Array:
-    """The values that so large shares of the weight do not exceed.
-
-    A quantile is the mean of the smallest and the largest value that may be called
-    so: it depends on weights as on repetitions, and is that of −x with the other sign.
-    """
-    values, which = np.unique(x, return_inverse=True)
-    cumulative = np.cumsum(np.bincount(which, weight))
-    cumulative = cumulative / cumulative[-1]
-    last = len(values) - 1
-    lower = np.searchsorted(cumulative, shares - EQUAL_SHARES)
-    upper = np.searchsorted(cumulative, shares + EQUAL_SHARES)
-    smallest, largest = values[np.minimum(lower, last)], values[np.minimum(upper, last)]
-    quantiles: Array = smallest / 2 + largest / 2
-    return quantiles

@@ -9,9 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.basis import Basis, Labels, plain_basis, standardisation_of
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.interface import WeightedRows
 from sksoftnewton._rows.mapped import MappedRows
+from sksoftnewton._rows.plain import Labels, plain_basis, standardisation_of
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.selection import SelectedRows
 from sksoftnewton._rows.standardisation import (

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.basis import Basis, standardisation_of
+from sksoftnewton._rows.basis import Basis
 from sksoftnewton._rows.blocks import Block, DenseBlock, SparseBlock, rows_of, slices
 from sksoftnewton._rows.centring import centred
 from sksoftnewton._rows.interface import (
@@ -26,6 +26,7 @@ from sksoftnewton._rows.interface import (
     pseudo_inverse,
 )
 from sksoftnewton._rows.mapped import MappedRows, entries_of_levels, leaves_zeros_out
+from sksoftnewton._rows.plain import standardisation_of
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import (
     Index,

@@ -20,8 +20,8 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.categories import category, shrunken_means, without_others
 from sksoftnewton._network.problem import Problem
-from sksoftnewton._rows import basis as basis_module
 from sksoftnewton._rows import mapped as mapped_module
+from sksoftnewton._rows import plain as plain_module
 from sksoftnewton._rows.data import ArrayData
 
 FIXED = {"n_hidden": 3, "alpha": 1e-2, "basis": "linear", "random_state": 0}
@@ -66,7 +66,7 @@ def fitted():
 def test_the_fit_is_that_of_imputer_and_encoder_in_front(params, monkeypatch):
     """With the scale of its own for each level that standardisation gives it."""
     own = lambda shares: np.sqrt(shares * (1 - shares))  # noqa: E731
-    monkeypatch.setattr(basis_module, "common_scale", own)
+    monkeypatch.setattr(plain_module, "common_scale", own)
     frame, y = data()
     ours = TwoLayerSoftmaxRegressor(**params).fit(frame, y)
     names = ours.basis_.get_feature_names_out(["size", "kind", "new", "none"])

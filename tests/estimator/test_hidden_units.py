@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose
 from sksoftnewton._activations import get_activation
 from sksoftnewton._estimator.effects import CentredNetwork, Columns
 from sksoftnewton._estimator.hidden_units import HiddenUnits
-from sksoftnewton._rows.basis import Basis, ramps
+from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.ramps import ramps
 from sksoftnewton._rows.standardisation import Standardisation
 
 

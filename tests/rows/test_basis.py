@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftnewton._rows import basis as basis_module
-from sksoftnewton._rows.basis import Basis, ramps
+from sksoftnewton._rows.basis import Basis
+from sksoftnewton._rows.ramps import ramps
 from tests.references import standardised
 from tests.references_rows import make_rows
 

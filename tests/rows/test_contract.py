@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sksoftnewton._activations import get_activation
 from sksoftnewton._network.curvature import Curvature
 from sksoftnewton._network.objective import Network
-from sksoftnewton._rows.basis import ramps
 from sksoftnewton._rows.data import ArrayData
+from sksoftnewton._rows.ramps import ramps
 from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import standardised
 from tests.references_rows import in_chunks, random_data

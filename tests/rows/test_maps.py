@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sksoftnewton._rows.basis import plain_basis, ramps
 from sksoftnewton._rows.maps import Levels, Number
+from sksoftnewton._rows.plain import plain_basis
+from sksoftnewton._rows.ramps import ramps
 
 NAN = np.nan
 KNOTS = np.array([0.0, 1.0, 3.0])
