@@ -31,15 +31,12 @@ class Block:
     Attributes
     ----------
     rows : slice
-    x : ndarray of shape (n_plain, n), the columns that are no ramps
-    parts : ndarray of shape (n_hidden, n_used, n)
-        The part of each logit that each feature adds to its mean.
+    columns : ndarray of shape (n_columns, n), less their means
     logits : ndarray of shape (n_hidden, n)
     """
 
     rows: slice
-    x: Array
-    parts: Array
+    columns: Array
     logits: Array
 
 
@@ -124,18 +121,22 @@ class CentredNetwork:
 
     def blocks(self, X: Any) -> Iterator[Block]:
         """All rows of X, some at a time."""
-        basis = self.columns.basis
         n_hidden, n_columns = self.hidden_coef.shape
         step = max(1, BLOCK_ELEMENTS // (n_hidden * max(n_columns, 1)))
         for start in range(0, X.shape[0], step):
             rows = slice(start, start + step)
-            columns = self.columns.mapped(X[rows])
-            centred = columns - self.columns.moments.mean[:, None]
-            parts = self.hidden_coef[:, :, None] * centred
-            if not basis.is_linear:
-                parts = np.add.reduceat(parts, basis.starts, axis=1)
-            plain = columns[basis.plain_columns]
-            yield Block(rows, plain, parts, self.base[:, None] + parts.sum(axis=1))
+            centred = self.columns.mapped(X[rows])
+            centred -= self.columns.moments.mean[:, None]
+            logits = self.base[:, None] + self.hidden_coef @ centred
+            yield Block(rows, centred, logits)
+
+    def parts(self, block: Block) -> Array:
+        """What each feature adds to the mean of each logit, (n_hidden, n_used, n)."""
+        basis = self.columns.basis
+        parts: Array = self.hidden_coef[:, :, None] * block.columns
+        if not basis.is_linear:
+            parts = np.add.reduceat(parts, basis.starts, axis=1)
+        return parts
 
     def memberships(self, block: Block) -> Array:
         """Shape (n_hidden, n)."""
@@ -147,7 +148,7 @@ class CentredNetwork:
 
     def outputs_without(self, block: Block) -> Array:
         """The same with each feature left out in turn, (n_outputs, n_used, n)."""
-        return self._outputs(block.logits[:, None, :] - block.parts)
+        return self._outputs(block.logits[:, None, :] - self.parts(block))
 
     def _outputs(self, logits: Array) -> Array:
         u = np.tensordot(self.output_coef, softmax(logits), axes=1)

@@ -50,37 +50,86 @@ class HiddenUnits:
     @classmethod
     def of(cls, network: CentredNetwork, X: Any, weight: Array) -> HiddenUnits:
         """The units of a network on weighted rows of all features."""
-        columns = network.columns
-        plain = columns.basis.without_ramps()
-        means = columns.moments.mean[columns.basis.plain_columns]
-        shape = len(network.base), len(columns.used)
-        share = np.zeros(shape[0])
-        first, second = np.zeros((2, *shape))
-        sums, mixed = np.zeros((2, shape[0], len(means)))
+        columns, basis = network.columns, network.columns.basis
+        plain = basis.without_ramps()
+        means = columns.moments.mean[basis.plain_columns]
+        share = np.zeros(len(network.base))
+        sums = np.zeros((len(share), len(means)))
+        moments = _Moments.of(basis)
         weight = weight / weight.max()
         for block in network.blocks(X):
             w = weight[block.rows]
             f = network.memberships(block) * w
-            added = block.parts - block.parts.mean(axis=0)
             share += f.sum(axis=1)
-            sums += f @ block.x.T
-            first += added @ w
-            second += added**2 @ w
-            centred = (block.x - means[:, None]) * w
-            mixed += np.einsum("kdn,dn->kd", added[:, plain.feature_of], centred)
+            sums += f @ block.columns[basis.plain_columns].T
+            moments.add(block.columns / columns.moments.scale[:, None], w)
         total = float(weight.sum())
-        variance = second / total - (first / total) ** 2
+        coef = (network.hidden_coef - network.hidden_coef.mean(axis=0)) * (
+            columns.moments.scale
+        )
+        variance, mixed = moments.of_logits(coef, total)
         leading = np.argsort(-variance, axis=1, kind="stable")[:, :LEADING]
-        in_unit = sums / np.maximum(share, LEAST_SHARE)[:, None]
+        in_unit = means + sums / np.maximum(share, LEAST_SHARE)[:, None]
         level = _leading_levels(plain, in_unit - means)
         told = np.take_along_axis(plain.starts + level, leading, axis=1)
         return cls(
             share=share / total,
             leading=columns.used[leading],
-            sign=np.sign(np.take_along_axis(mixed, told, axis=1)),
+            sign=np.sign(
+                np.take_along_axis(mixed[:, basis.plain_columns], told, axis=1)
+            ),
             mean=np.take_along_axis(in_unit, told, axis=1),
             level=np.take_along_axis(level, leading, axis=1),
         )
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Weighted sums and second moments of the columns of each feature.
+
+    Attributes
+    ----------
+    parts : list of slice, the columns of each feature
+    first : ndarray of shape (n_columns,)
+    second : list of ndarray of shape (r, r), for the r columns of each feature
+    """
+
+    parts: list[slice]
+    first: Array
+    second: list[Array]
+
+    @classmethod
+    def of(cls, basis: Basis) -> _Moments:
+        ends = [*basis.starts[1:], basis.n_columns]
+        parts = [slice(*both) for both in zip(basis.starts, ends, strict=True)]
+        sizes = np.diff([*basis.starts, basis.n_columns])
+        second = [np.zeros((r, r)) for r in sizes]
+        return cls(parts, np.zeros(basis.n_columns), second)
+
+    def add(self, x: Array, weight: Array) -> None:
+        """Add rows of columns, (n_columns, n)."""
+        weighted = x * weight
+        self.first[:] += weighted.sum(axis=1)
+        for part, second in zip(self.parts, self.second, strict=True):
+            np.add(second, weighted[part] @ x[part].T, out=second)
+
+    def of_logits(self, coef: Array, total: float) -> tuple[Array, Array]:
+        """Of what features add to logits by coefficients, (n_hidden, n_columns).
+
+        Returns
+        -------
+        variance : ndarray of shape (n_hidden, n_features)
+        mixed : ndarray of shape (n_hidden, n_columns)
+            Sums of its products with the columns of the feature.
+        """
+        variance = np.empty((len(coef), len(self.parts)))
+        mixed = np.empty_like(coef)
+        for d, (part, second) in enumerate(zip(self.parts, self.second, strict=True)):
+            mixed[:, part] = coef[:, part] @ second
+            mean_square = np.sum(mixed[:, part] * coef[:, part], axis=1) / total
+            mean = coef[:, part] @ self.first[part] / total
+            variance[:, d] = mean_square - mean**2
+        return variance, mixed
 
 
 def _leading_levels(plain: Basis, excess: Array) -> Index:
