@@ -86,6 +86,8 @@ def flagged(X: Any, categorical_features: Any) -> Flags | None:
         )
     else:
         X = X if is_frame(X) else as_array(X)
+        if len(np.shape(X)) != 2:  # scikit-learn refuses it
+            return None
         flags = _check_categorical_features(X, categorical_features)
     return None if flags is None or not flags.any() else np.asarray(flags, dtype=bool)
 

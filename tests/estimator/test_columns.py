@@ -172,6 +172,15 @@ def test_lazy_frames_are_to_be_collected():
         model().fit(frame, y).predict(lazy)
 
 
+@pytest.mark.parametrize("X", [[1.0, 2.0], [[1.0, 2.0], [3.0]], None, {"a": [1.0]}])
+def test_what_is_no_table_is_left_to_scikit_learn(X):
+    with pytest.raises((ValueError, TypeError)) as expected:
+        model(categorical_features=None).fit(X, [0.0, 1.0])
+    with pytest.raises(type(expected.value)) as found:
+        model(categorical_features=[0]).fit(X, [0.0, 1.0])
+    assert str(found.value) == str(expected.value)
+
+
 @pytest.mark.parametrize("asked_for", [{"kind"}, {}])
 def test_sets_are_no_lists_of_columns(asked_for):
     with pytest.raises(ValueError, match="list of names or indices, or a mask"):
