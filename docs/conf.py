@@ -181,6 +181,7 @@ NAME = re.compile(
     r"(?<=<span class=\"pre\">)[^<]{22,}|(?<=<h1>)[^<]+"
     r"|(?<=<th class=\"head\"><p>)\w{12,}"
 )
+LINK = re.compile(r"(?<=>)[\w.]{12,}(?=(?:\(\))?</(?:a|span)>)")  # in a sidebar
 JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[._=])(?=\w)")
 # Where a number is not broken: before its unit, and within its exponent. Code stays.
 CODE = re.compile(r"(<(pre|code|script)\b.*?</\2>|<[^>]+>)", re.DOTALL)
@@ -200,7 +201,21 @@ def keep_numbers_whole(body):
     return "".join(piece for i, piece in enumerate(pieces) if i % 3 != 2)
 
 
+def breakable(navigation):
+    """The theme's function that writes links of a sidebar, with places for breaks."""
+
+    def written(*args, **kwargs):
+        html = navigation(*args, **kwargs)
+        if not LINK.search(str(html)):
+            return html
+        return LINK.sub(lambda found: JOINT.sub("<wbr>", found[0]), str(html))
+
+    return written
+
+
 def finish_page(app, pagename, templatename, context, doctree):
+    for name in ("generate_toctree_html", "generate_toc_html"):
+        context[name] = breakable(context[name])
     if "body" in context:
         body = NAME.sub(lambda found: JOINT.sub("<wbr>", found[0]), context["body"])
         body = PICTURE.sub(r'\1<a class="picture" href="\3">\2</a>', body)
@@ -213,4 +228,4 @@ def setup(app):
     app.connect("autodoc-process-docstring", escape_markup, priority=900)
     app.connect("source-read", trim_examples)
     app.connect("doctree-read", describe_thumbnails)
-    app.connect("html-page-context", finish_page)
+    app.connect("html-page-context", finish_page, priority=900)  # after the theme
