@@ -16,6 +16,7 @@ from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
 TEXT, DATES = "text", "dates or times"
+LARGEST = float(np.finfo(np.float64).max)
 HINTS = {
     TEXT: " Text is taken in the columns that categorical_features names; with "
     '"from_dtype" these are all columns of text in a frame.',
@@ -161,6 +162,8 @@ def _no_numbers(values: Any) -> tuple[str, str] | None:
             except ValueError:
                 plain = str(value) if isinstance(value, str) else bytes(value)
                 return TEXT, f" ({plain!r})"
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            return "an integer too large for float64", ""
         elif hasattr(value, "isoformat"):
             return DATES, ""
         elif not _may_be_number(value):
