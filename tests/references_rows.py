@@ -2,15 +2,15 @@
 
 from itertools import pairwise
 
-import dask
 import numpy as np
 import scipy.sparse as sp
 
-from sksoftnewton._rows.dask import chunked
+from sksoftnewton._rows.dask_data import DaskData
 from sksoftnewton._rows.data import Rounds, float_dtype
 from sksoftnewton._rows.facts import facts_of
 from sksoftnewton._rows.rows import Rows
 from sksoftnewton._rows.standardisation import Standardisation
+from sksoftnewton._rows.tasks import Tasks
 
 
 def random_data(n=60, d=5, seed=0):
@@ -43,5 +43,11 @@ def in_chunks(X, Y, weight, sizes):
         name: [facts_of(part, -np.inf, np.inf, wanted=name != "X") for part in own]
         for name, own in parts.items()
     }
-    blocks = {name: [dask.delayed(part) for part in own] for name, own in parts.items()}
-    return chunked(blocks, facts, float_dtype(X.dtype), Rounds())
+    blocks = {
+        name: Tasks(
+            {(name, i): part for i, part in enumerate(own)},
+            [(name, i) for i in range(len(own))],
+        )
+        for name, own in parts.items()
+    }
+    return DaskData.of(blocks, facts, float_dtype(X.dtype), Rounds())

@@ -167,13 +167,13 @@ def inject(latency):
     """Make every question wait, as if its answer came from far away."""
     from sksoftnewton._rows.chunks import Chunks
 
-    computed = Chunks._computed
+    answered = Chunks._answered
 
-    def late(self, questions):
+    def late(self, *questions):
         time.sleep(latency)
-        return computed(self, questions)
+        return answered(self, *questions)
 
-    Chunks._computed = late
+    Chunks._answered = late
 
 
 def questions(X, y):

@@ -6,6 +6,7 @@ which errors are made that name row and column.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import dask
@@ -20,10 +21,10 @@ from sksoftnewton._estimator.parameters import (
     outside_range,
 )
 from sksoftnewton._estimator.table import flagged
-from sksoftnewton._rows.chunks import cumulated
-from sksoftnewton._rows.dask import DaskData, chunked
+from sksoftnewton._rows.dask_data import DaskData
 from sksoftnewton._rows.data import Data, Rounds, float_dtype
-from sksoftnewton._rows.facts import BlockFacts, facts_of
+from sksoftnewton._rows.facts import BlockFacts, edges_of, facts_of
+from sksoftnewton._rows.tasks import Tasks, room_for
 
 Facts = dict[str, list[BlockFacts]]
 
@@ -47,6 +48,7 @@ def data_for_fit(
     TypeError, ValueError
         With the row and the column of what is not allowed.
     """
+    y = y if hasattr(y, "ndim") else np.asarray(y)
     check_columns(estimator, X, reset=True)
     _check_no_categories(X, estimator.categorical_features)
     chunks = checked_data(X, y, sample_weight, activation)
@@ -75,33 +77,39 @@ def checked_data(
     arrays = {"X": as_array(X, "X"), "y": as_array(y, "y")}
     if sample_weight is not None:
         arrays["sample_weight"] = as_array(sample_weight, "sample_weight")
-    blocks = {name: list(a.to_delayed().ravel()) for name, a in arrays.items()}
-    look = dask.delayed(facts_of, pure=False)
-    rounds = Rounds()
-    rounds.n += 1
-    (facts,) = dask.compute(
-        {
-            name: [look(block, *ranges[name], wanted=name != "X") for block in own]
-            for name, own in blocks.items()
-        }
-    )
+    blocks = {name: Tasks.of(array) for name, array in arrays.items()}
     dtype = float_dtype(arrays["X"].dtype)
+    n_bytes = sum(array.nbytes for array in arrays.values())
+    if room_for(blocks["X"], n_bytes, dtype):  # not if the size is unknown
+        blocks = {name: own.persisted() for name, own in blocks.items()}
+    rounds = Rounds()
+    facts = looked_at(blocks, ranges, rounds)
     _check_blocks(facts, dtype)
     _check_entries(facts, list(getattr(X, "columns", [])), activation)
-    return chunked(blocks, facts, dtype, rounds)
+    return DaskData.of(blocks, facts, dtype, rounds)
+
+
+def looked_at(
+    blocks: dict[str, Tasks], ranges: dict[str, tuple[float, float]], rounds: Rounds
+) -> Facts:
+    """The facts of all blocks, in one round; targets and weights come along."""
+    rounds.n += 1
+    looks = []
+    for name, own in blocks.items():
+        tasks, (lower, upper) = own.copy(), ranges[name]
+        look = partial(facts_of, lower=lower, upper=upper, wanted=name != "X")
+        tasks.keys = [tasks.added(look, key) for key in own.keys]
+        looks.append(tasks)
+    return dict(zip(blocks, dask.compute(*looks), strict=True))
 
 
 def as_array(collection: Any, name: str) -> Any:
     """A Dask array whose blocks hold whole rows."""
-    if not hasattr(collection, "__dask_graph__"):
-        if name == "X":
-            raise TypeError(
-                "y or sample_weight is a Dask collection, but X is not: pass X as one, "
-                "too, or compute the others."
-            )
+    if not hasattr(collection, "__dask_graph__") and name != "X":
         collection = da.from_array(np.asarray(collection))
-    if hasattr(collection, "to_dask_array"):
-        collection = collection.to_dask_array()
+    _check_kind(collection, name)
+    if not isinstance(collection, da.Array):
+        collection = _with_one_dtype(collection).to_dask_array()
     n_dimensions = {"X": (2,), "y": (1, 2), "sample_weight": (1,)}[name]
     if collection.ndim not in n_dimensions:
         wanted = " or ".join(map(str, n_dimensions))
@@ -111,8 +119,36 @@ def as_array(collection: Any, name: str) -> Any:
     return collection if collection.ndim == 1 else collection.rechunk({1: -1})
 
 
+def _check_kind(collection: Any, name: str) -> None:
+    """Raise TypeError for what is neither an array nor a frame of Dask."""
+    if not hasattr(collection, "__dask_graph__"):
+        raise TypeError(
+            "y or sample_weight is a Dask collection, but X is not: pass X as one, "
+            "too, or compute the others."
+        )
+    # Delayed objects have any attribute; their class has not.
+    if not (
+        isinstance(collection, da.Array) or hasattr(type(collection), "partitions")
+    ):
+        raise TypeError(
+            f"{name} is a {type(collection).__name__} of Dask, but it must be a Dask "
+            "array or data frame."
+        )
+
+
+def _with_one_dtype(collection: Any) -> Any:
+    """A frame whose truth values are numbers where there are other numbers."""
+    if collection.ndim == 1 or len(set(collection.dtypes)) == 1:
+        return collection
+    truth = {
+        c: np.float64 for c, dtype in collection.dtypes.items() if dtype.kind == "b"
+    }
+    return collection.astype(truth)
+
+
 def check_columns(estimator: Any, X: Any, *, reset: bool) -> None:
     """Names, number and dtypes of the columns, as far as they are known."""
+    _check_kind(X, "X")
     frame = getattr(X, "_meta", None) if hasattr(X, "columns") else None
     if frame is None:
         _check_feature_names(estimator, X, reset=reset)
@@ -154,7 +190,7 @@ def _check_numbers(dtypes: Any, otherwise: str, *, nullable: bool = False) -> No
 def _check_blocks(facts: Facts, dtype: np.dtype[Any]) -> None:
     """Raise ValueError for a chunk of another shape or kind than the others."""
     for name, own in facts.items():
-        edges = cumulated(own)
+        edges = edges_of(own)
         for i, block in enumerate(own):
             where = f"Chunk {i} of {name} (rows {edges[i]} to {edges[i + 1] - 1})"
             if block.n_columns != own[0].n_columns:
@@ -187,7 +223,7 @@ def _check_entries(
 ) -> None:
     """Raise ValueError for the first entry that is not allowed."""
     for name, own in facts.items():
-        edges = cumulated(own)
+        edges = edges_of(own)
         for start, block in zip(edges, own, strict=False):
             if block.bad is None:
                 continue

@@ -40,20 +40,24 @@ class Starts:
 
     def first_sample(self, problem: Problem, k: int) -> Problem:
         """Enough rows to tell starts of k units apart; all of a small problem."""
+        size = self._first_size(problem, k)
+        return problem if size is None else problem.sample(size, self.rng)
+
+    def _first_size(self, problem: Problem, k: int) -> int | None:
+        """The rows of the first sample; None: all."""
         network = problem.network(k, (1.0, 1.0))
         size = {
             SKETCHED: FIRST_SAMPLE * network.n_params,
             MATRIX_FREE: FIRST_WIDE_SAMPLE,
         }.get(regime(network, self.trainer.sketch_for(network)), problem.rows.n_rows)
-        enough = size > problem.rows.n_rows / 2
-        return problem if enough else problem.sample(size, self.rng)
+        return None if size > problem.rows.n_rows / 2 else size
 
     def grows(self, problem: Problem, k: int) -> bool:
         """Whether starts of k units are grown; given second layers cannot be divided.
 
         Nor is it worth while where every width is trained on all rows.
         """
-        sampled = self.first_sample(problem, k) is not problem
+        sampled = self._first_size(problem, k) is not None
         return k > WIDE and problem.output_weights is None and sampled
 
     def grown(self, problem: Problem, k: int, alpha: tuple[float, float]) -> Run:

@@ -30,7 +30,7 @@ ROW_SPACE_ROWS, MOMENTS_FEATURES = 4000, 4000
 LARGEST_VALUE, LARGEST_RATIO = 1e3, 1e4
 LARGEST_SINGLE = 1e9  # standardised value, weight and its inverse, of data in float32
 LOG_RANGE = 3.0  # largest over smallest target from which logarithms are tried
-KNOT_ROWS = 10_000  # from which knots are made where rows are on workers
+KNOT_ROWS = 10_000  # from which knots are made where there are more
 SPLIT = 0.3  # how far the copies of a divided unit are moved apart
 
 
@@ -223,7 +223,7 @@ class Problem:
         """The same problem with ramps between so many inner knots of each feature.
 
         The knots are quantiles of the features on the rows of this problem, or on some
-        of them where they are on workers.
+        of them where they are many.
         """
         return self.with_basis(self.ramps(n_inner).spread(self.used, self.basis))
 

@@ -132,15 +132,23 @@ class ArrayData:
         self.rounds = Rounds()
 
     @staticmethod
-    def joined(parts: list[ArrayData]) -> ArrayData:
+    def joined(parts: list[ArrayData], first_row: int = 0) -> ArrayData:
         """One set of data of consecutive parts."""
+        if len(parts) == 1 and parts[0].first_row == first_row:
+            return parts[0]
         stack = sp.vstack if parts[0].sparse else np.concatenate
         return ArrayData(
             stack([part.X for part in parts]),
             np.concatenate([part.Y for part in parts]),
             np.concatenate([part.weight for part in parts]),
-            labels=parts[0].labels,
+            first_row,
+            parts[0].labels,
         )
+
+    def part(self, rows: slice | Index) -> ArrayData:
+        """Some of the rows; a chunk that is cut from these numbers them from 0."""
+        X, Y, weight = self.X[rows], self.Y[rows], self.weight[rows]
+        return ArrayData(X, Y, weight, labels=self.labels)
 
     def __sizeof__(self) -> int:
         """Bytes of the data, for whoever decides where to move them."""

@@ -9,7 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from sksoftnewton._rows.standardisation import extremes
+from sksoftnewton._rows.standardisation import Index, extremes
+
+Extremes = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class BlockFacts:
         outside the range.
     extremes : (ndarray, ndarray) of shape (n_columns,)
         Least and largest number of each column; (∞, −∞) where there are none.
-    values : ndarray or None
+    here : ndarray or None
         The block itself, where all of it is wanted here.
     """
 
@@ -42,14 +44,16 @@ class BlockFacts:
     n_bytes: int
     origin: NDArray[np.float64]
     bad: tuple[int, int, float] | None
-    extremes: tuple[NDArray[np.float64], NDArray[np.float64]]
-    values: NDArray[Any] | None = None
+    extremes: Extremes
+    here: NDArray[Any] | None = None
 
 
 def facts_of(
     block: Any, lower: float, upper: float, *, wanted: bool = False
 ) -> BlockFacts:
     """The facts of an array or sparse matrix whose entries lie in a range."""
+    if np.ma.is_masked(block):
+        block = np.ma.filled(block.astype(np.float64), np.nan)  # found below
     sparse = bool(sp.issparse(block))
     block = sp.csr_array(block) if sparse else np.asarray(block)
     stored = block.data if sparse else block
@@ -70,8 +74,19 @@ def facts_of(
         origin=np.atleast_1d(first),
         bad=_first_bad(block, stored, lower, upper) if real else None,
         extremes=extremes(block.reshape(-1, n_columns)) if some else none,
-        values=block if wanted else None,
+        here=block if wanted else None,
     )
+
+
+def edges_of(facts: list[BlockFacts]) -> Index:
+    """The first row of each block, and the number of all rows."""
+    return np.cumsum([0, *(block.n_rows for block in facts)])
+
+
+def joint_extremes(parts: list[Extremes]) -> Extremes:
+    """Least and largest numbers of the columns of all blocks."""
+    lowest, highest = (np.stack(part) for part in zip(*parts, strict=True))
+    return lowest.min(axis=0), highest.max(axis=0)
 
 
 def _first_bad(

@@ -92,10 +92,6 @@ class WeightedRows(ABC):
         """
 
     @abstractmethod
-    def some(self, most: int) -> Rows:
-        """All rows where they are here, otherwise so many at equal distances."""
-
-    @abstractmethod
     def with_targets(self, targets: Array) -> WeightedRows:
         """The same rows with other targets."""
 
@@ -157,6 +153,13 @@ class WeightedRows(ABC):
         rows.weight = rows.weight / (size * probability)
         rows.total_weight = self.total_weight
         return rows
+
+    def some(self, most: int) -> Rows:
+        """At most so many of the rows, the same at each call, here."""
+        if self.n_rows <= most:
+            return self.local
+        chosen = np.random.default_rng(0).choice(self.n_rows, most, replace=False)
+        return self.take(np.sort(chosen))
 
     @abstractmethod
     def _by_leverage(self, at: Array) -> tuple[Index, Array]:

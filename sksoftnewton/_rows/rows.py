@@ -205,9 +205,6 @@ class Rows(WeightedRows):
     def local(self) -> Rows:
         return self
 
-    def some(self, most: int) -> Rows:
-        return self
-
     def with_targets(self, targets: Array) -> Rows:
         return self._changed(targets=targets)
 

@@ -22,6 +22,8 @@ MOMENT_ROWS = 8192  # dense rows made at a time
 # Beyond these sizes squares come near to the ends of what numbers can hold.
 SMALLEST, LARGEST = 1e-100, 1e100
 FAR = 1e75  # standard deviations
+# Squares of deviations from a start, in variances, that cost three of sixteen digits.
+CANCELLING = 1e3
 # The rounding of a constant column is scaled down by so much: nothing to learn.
 UNSEEN = 1e8
 
@@ -163,24 +165,29 @@ def _moments(
 ) -> tuple[Array, Array]:
     """Weighted means and standard deviations of some columns, in the given units.
 
-    Two passes over blocks of rows, relative to a start, the row that weighs most, so
-    that neither a large mean nor a far row of next to no weight costs accuracy.
+    A pass over blocks of rows, relative to a start, the row that weighs most, so that
+    neither a large mean nor a far row of next to no weight costs accuracy. Another one,
+    relative to the mean, where the start is so far from it that digits cancel.
     """
     origin = start if columns is None else start[columns] / unit
-    (deviations,) = sums(partial(_powers, 1, origin, columns, unit)).rounded
-    mean = origin + deviations / total
-    (squares,) = sums(partial(_powers, 2, mean, columns, unit)).rounded
-    return mean, np.sqrt(squares / total)
+    for _ in range(2):
+        deviations, squares = sums(partial(_powers, origin, columns, unit)).rounded
+        shift = deviations / total
+        variance = squares / total - shift**2
+        origin = origin + shift
+        if not (shift**2 > CANCELLING * variance).any():
+            break
+    return origin, np.sqrt(np.maximum(variance, 0.0))
 
 
 def _powers(
-    power: int, start: Array, columns: Index | None, unit: Array | float, x: Any, w: Any
+    start: Array, columns: Index | None, unit: Array | float, x: Any, w: Any
 ) -> Terms:
-    """Σ ω (x − start)ᵖ of dense rows."""
+    """Σ ω (x − start) and Σ ω (x − start)² of dense rows."""
     x = x if columns is None else x[:, columns] / unit
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         deviation = x - start
-        return (w @ (deviation if power == 1 else deviation**2),)
+        return w @ deviation, w @ deviation**2
 
 
 def _sparse_moments(

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import dask
 import dask.array as da
@@ -18,6 +19,7 @@ from sksoftnewton import TwoLayerSoftmaxRegressor
 from sksoftnewton._rows.chunks import Chunks
 from sksoftnewton._rows.data import Rounds
 from sksoftnewton._rows.sums import Total
+from sksoftnewton._rows.tasks import Tasks
 from tests.estimator.callbacks import Callback
 
 # What its processes leave behind when they are killed is not this package's.
@@ -96,10 +98,11 @@ def test_the_number_of_workers_changes_nothing(client, expected, n_workers):
 
 
 def test_a_worker_is_asked_once_about_all_its_chunks(client):
-    objects = [dask.delayed(np.full, pure=False)(1, i) for i in range(8)]
+    objects = Tasks({}, [])
+    objects.keys = [objects.added(partial(np.full, 1, i)) for i in range(8)]
     chunks = Chunks(objects, np.arange(9), Rounds(), kept=True)
-    asked, computed = [], chunks._computed
-    chunks._computed = lambda questions: asked.append(questions) or computed(questions)
+    asked, answered = [], chunks._answered
+    chunks._answered = lambda *given: asked.append(given[0].keys) or answered(*given)
     assert [int(x[0]) for x in chunks.answers(np.square)] == [i**2 for i in range(8)]
     shifts = {6: (1,), 1: (2,)}
     assert [int(x[0]) for x in chunks.answers_of(np.add, shifts)] == [7, 3]

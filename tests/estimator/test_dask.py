@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import dask
 import dask.array as da
+import dask.bag
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -15,7 +16,9 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sksoftnewton import TwoLayerSoftmaxRegressor
-from sksoftnewton._rows import dask as dask_module
+from sksoftnewton._rows import tasks as tasks_module
+from sksoftnewton._rows.chunks import Chunks
+from sksoftnewton._rows.facts import BlockFacts
 
 N = 24_000
 SIZES = (7000, 1, 4999, 12_000)  # uneven
@@ -69,6 +72,25 @@ def test_uneven_chunks_and_weights():
     assert_same(model().fit(chunked(X), y, weight), expected, X)
     other = model().fit(X, y).predict(X)
     assert not np.allclose(other, expected.predict(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize("least", [0, 8000])
+def test_rows_without_weight_are_left_out(least):
+    X, y, weight = data(40_000)
+    weight[::7] = 0
+    weight[least : least + 9000] = 0  # all of a chunk
+    sizes = (7000, 1, 4999, 12_000, 16_000)
+    given = (chunked(a, sizes) for a in (X, y, weight))
+    expected = auto(n_hidden=2).fit(X, y, weight).predict(X)
+    # Blocks are those of the rows that are left, wherever chunks began.
+    assert_allclose(auto(n_hidden=2).fit(*given).predict(X), expected, rtol=1e-10)
+
+
+def test_given_ramps_have_the_knots_of_local_rows():
+    X, y, _ = data()
+    expected = model(basis="ramps").fit(X, y)
+    assert expected.basis_.has_ramps
+    assert_same(model(basis="ramps").fit(chunked(X), chunked(y)), expected, X)
 
 
 def test_the_evidence_chooses_everything():
@@ -138,6 +160,12 @@ def test_frames():
     assert_allclose(predicted.compute(), expected.predict(frame[names]), rtol=1e-12)
     with pytest.raises(ValueError, match="feature names should match"):
         found.predict(table[names[::-1]])
+    table["large"] = table["a"] > 0.5  # truth values beside numbers
+    frame["large"] = frame["a"] > 0.5
+    some = ["a", "large"]
+    found = model().fit(table[some], list(y)).predict(table[some])
+    expected = model().fit(frame[some].astype(float), y).predict(frame[some])
+    assert_allclose(found.compute(), expected, rtol=1e-9)
     table["text"] = "x"
     with pytest.raises(ValueError, match="Column 'text' of X has dtype"):
         model().fit(table[["a", "text"]], table["y"])
@@ -230,7 +258,7 @@ def test_scheduler_of_processes():
     assert_same(found, model().fit(X, y), X)
 
 
-def test_chunks_that_do_not_fit_into_memory_are_read_again(monkeypatch):
+def test_chunks_are_read_once_or_for_every_question_if_memory_is_short(monkeypatch):
     X, y, _ = data()
     reads = []
 
@@ -240,18 +268,21 @@ def test_chunks_that_do_not_fit_into_memory_are_read_again(monkeypatch):
 
     given = chunked(X).map_blocks(read, dtype=X.dtype, meta=X[:0])
     kept = model().fit(given, chunked(y))
-    n_kept = len(reads)
-    monkeypatch.setattr(dask_module, "memory_of_workers", lambda question: 1e6)
+    assert sorted(reads) == sorted(SIZES)  # once
+    monkeypatch.setattr(tasks_module, "memory_of_workers", lambda question: 1e6)
     again = model().fit(given, chunked(y))
     assert_array_equal(kept.predict(X), again.predict(X))
-    assert n_kept <= 3 * len(SIZES)  # looked at, then kept
-    assert len(reads) - n_kept > 20 * len(SIZES)
+    assert len(reads) > 10 * len(SIZES)
 
 
 def size_of(answer):
     """Numbers of X in an answer."""
+    if isinstance(answer, dict):
+        answer = list(answer.values())
     if isinstance(answer, (tuple, list)):
         return sum(size_of(part) for part in answer)
+    if isinstance(answer, BlockFacts):
+        answer = answer.here
     rows = np.asarray(getattr(answer, "X", answer))
     return rows.size if rows.ndim == 2 and rows.shape[1] == 5 else 0
 
@@ -259,14 +290,19 @@ def size_of(answer):
 def test_x_is_never_computed(monkeypatch):
     X, y, _ = data()
     sizes = []
-    compute = dask.compute
 
-    def spy(*args, **kwargs):
-        answers = compute(*args, **kwargs)
-        sizes.append(sum(size_of(a) for a in answers))
-        return answers
+    def spy_on(place, name):
+        ask = getattr(place, name)
 
-    monkeypatch.setattr(dask, "compute", spy)
+        def spy(*args, **kwargs):
+            answers = ask(*args, **kwargs)
+            sizes.append(size_of(answers))
+            return answers
+
+        monkeypatch.setattr(place, name, spy)
+
+    spy_on(dask, "compute")
+    spy_on(Chunks, "_answered")
     model().fit(chunked(X), chunked(y))
     assert 0 < max(sizes) <= 10_000 * X.shape[1]  # rows of a sample, at most
 
@@ -396,6 +432,26 @@ def test_chunks_of_another_kind_are_named():
     single = lying(X.astype(np.float32), lambda block: block.astype(np.float64))
     message = fit_error(single, chunked(y))
     assert message.startswith(where + "dtype float64, which does not fit into the ")
+
+
+def test_masked_entries_are_missing():
+    X, y, _ = data()
+    masked = lying(X, lambda block: np.ma.masked_greater(block, 9.99))
+    row, column = np.argwhere(X[12_000:] > 9.99)[0] + [12_000, 0]
+    message = fit_error(masked, chunked(y))
+    assert message.startswith(f"X is nan in row {row}, column {column}, but")
+    whole = lying(X, lambda block: np.ma.masked_greater(block, 11))
+    expected = model().fit(X, y).predict(X)
+    assert_array_equal(model().fit(whole, chunked(y)).predict(X), expected)
+
+
+def test_other_collections_are_refused():
+    X, y, _ = data(100)
+    for wrong in (dask.delayed(X), dask.bag.from_sequence(X)):
+        assert "but it must be a Dask array or data frame" in fit_error(wrong, y)
+        with pytest.raises(TypeError, match="but it must be a Dask array"):
+            model().fit(X, y).predict(wrong)
+    assert "y is a Delayed" in fit_error(chunked(X, (100,)), dask.delayed(y))
 
 
 def test_shapes_that_do_not_fit_together():

@@ -40,8 +40,8 @@ def test_matrix_free_reaches_the_exact_minimum(wide, request):
     free = model(tol=1e-6).fit(*wide)
     assert free.status_ == "converged"
     assert_allclose(free.loss_, exact.loss_, rtol=0.01)
-    last = {name: column[-1] for name, column in free.history_.items()}
-    assert last["sketch_size"] == 0 and last["n_cg"] > 1
+    assert free.history_["sketch_size"][-1] == 0
+    assert free.history_["n_cg"].max() > 1
     assert free.history_["n_rows"][0] == 80  # the first sample is solved exactly
 
 

@@ -4,7 +4,8 @@ import dask
 import numpy as np
 import pytest
 
-from sksoftnewton._rows.chunks import chunk_bounds, pieces
+from sksoftnewton._rows.cutting import chunk_bounds, pieces
+from sksoftnewton._rows.tasks import Tasks
 
 
 @pytest.mark.parametrize(
@@ -24,8 +25,13 @@ def test_chunks_end_at_multiples_near_the_blocks(edges, bounds):
 def test_pieces_make_up_exactly_the_rows():
     array = np.arange(50)
     edges = np.array([0, 7, 7, 20, 50])
-    blocks = [dask.delayed(array[i:j]) for i, j in pairwise(edges)]
+    graph = {
+        f"block {i}": array[slice(*ends)] for i, ends in enumerate(pairwise(edges))
+    }
+    keys = list(graph)
     for start, stop in [(0, 50), (0, 7), (6, 8), (7, 20), (19, 50), (30, 31)]:
-        found = dask.compute(*pieces(blocks, edges, start, stop))
+        tasks = Tasks(dict(graph), keys)
+        tasks.keys = pieces(tasks, keys, edges, start, stop)
+        (found,) = dask.compute(tasks)
         np.testing.assert_array_equal(np.concatenate(found), array[start:stop])
-    assert next(pieces(blocks, edges, 7, 20)) is blocks[2]  # as it is
+    assert pieces(tasks, keys, edges, 7, 20) == [keys[2]]  # as it is
