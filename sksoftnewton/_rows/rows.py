@@ -151,7 +151,8 @@ class Rows(WeightedRows):
             weight=self.weight[rows] if weight is None else weight,
         )
         if "_standardised" in self.__dict__ and self._standardised is not None:
-            taken._standardised = self._standardised[:, rows]
+            # In memory as if it were made anew: `[:, rows]` would be transposed there.
+            taken._standardised = self._standardised.take(rows, axis=1)
         return taken
 
     @staticmethod
