@@ -1,8 +1,10 @@
 """Levels of a category: which there are, and what stands for them.
 
-A few levels have a code each, and a column each in the model. A level of weight 4 or
-less is merged with others like it: the standard error of its mean is at least half the
-standard deviation of the noise, and so rare levels are what tells most of new ones.
+A few levels have a code each, and a column each in the model, whose prior shrinks what
+a few rows say. A level that was seen once says nothing that its row does not: such
+levels have a code together, which is also that of levels that were never seen, as Good
+and Turing take unseen species for those seen once. Where they are few, the mean over
+their rows says less than the average of all levels, which then stands for them.
 Many levels are put in order by a number: the mean of the target over their rows, less
 what is linear in the other columns, shrunk towards that of all rows as far as the
 variance between levels and that within say (the best linear prediction in a mixed
@@ -26,8 +28,9 @@ from sksoftnewton._rows.standardisation import Standardisation
 Array = NDArray[np.float64]
 Index = NDArray[np.integer]
 
-# The largest weight of a level that is merged with others.
-RARE = 4.0
+# The largest weight of a level that is merged with others, and of all of these together
+# that is too little: their mean has half the standard deviation of one of them.
+RARE, FEW = 1.0, 4.0
 # Most levels, after merging, that have a column each.
 MOST_LEVELS = 60
 N_FOLDS = 5
@@ -43,7 +46,8 @@ class Category:
     kind : str, what the values are
     values : tuple, None for missing ones
     numbers : ndarray of shape (len(values),)
-        The code of each value; with many levels its mean of the target.
+        The code of each value, NaN for the average of all levels; with many levels
+        its mean of the target.
     labels : tuple of str or None
         Labels of the codes, for `Levels`; None with many levels.
     unknown : float, stands for values that are not among these; NaN: their average
@@ -94,7 +98,8 @@ def category(
     rank = np.full(len(place), -1)
     rank[order] = np.arange(len(order))
     common = int(np.sum(totals > RARE))
-    merged = common < len(order)
+    # Levels are by weight: those from ``common`` on are rare.
+    merged = common == 0 or totals[order[common:]].sum() > FEW
     if common + merged > MOST_LEVELS:
         fold = check_random_state(random_state).permutation(len(which)) % N_FOLDS
         y = _one_target(Y, weight)
@@ -104,13 +109,10 @@ def category(
     labels = [_label(value) for value in known[:common]]
     if merged:
         labels.append(" is another")
-    found = Category(
-        kind=kind,
-        values=tuple(known),
-        numbers=np.minimum(np.arange(len(known)), common).astype(np.float64),
-        labels=tuple(labels),
-        unknown=float(common) if merged else np.nan,
-    )
+    unknown = float(common) if merged else np.nan
+    numbers = np.arange(len(known), dtype=np.float64)
+    numbers[common:] = unknown
+    found = Category(kind, tuple(known), numbers, tuple(labels), unknown)
     return found, found.codes(values)
 
 

@@ -97,12 +97,12 @@ class TwoLayerSoftmaxRegressor(CallbackSupportMixin, FittedRegressor):  # type: 
         Which columns are categories. "from_dtype": in a frame those of text, of truth
         values and of pandas' and polars' categorical types; none of an array. None: no
         column. Else their names, their indices or a mask. A category enters as one
-        column for each level. Levels of weight 4 or less are merged with one another,
-        and levels that `fit` has not seen are taken for these; without such levels,
-        for the average of all. Categories of more than 60 levels enter as one number,
-        the mean of the target over the rows of a level, less what is linear in the
-        other columns, shrunk towards that of all rows; in the training rows themselves
-        it is that of other rows.
+        column for each level. Levels seen once (of weight 1 or less) share one, and
+        levels that `fit` has not seen are taken for these; where they are few (of
+        weight 4 or less together), both are the average of all levels. Categories of
+        more than 60 levels enter as one number, the mean of the target over the rows of
+        a level, less what is linear in the other columns, shrunk towards that of all
+        rows; in the training rows themselves it is that of other rows.
     output_weights : array-like of shape (n_outputs, n_hidden), default=None
         A second layer that is given, in the units of y. None: it is learned.
     sketch : {"auto", "none", "uniform", "leverage", "countsketch"}, default="auto"

@@ -218,18 +218,41 @@ def columns_of(values, weight=None, seed=0):
     return category(values, "text", y, weight, 0)
 
 
-def test_levels_of_little_weight_are_merged_and_unknown_ones_are_like_them():
-    values = ["a"] * 10 + ["b"] * 5 + ["c"] * 4 + ["d"] + [None] * 2
+def test_levels_seen_once_are_merged_and_unknown_ones_are_like_them():
+    values = ["a"] * 10 + ["b"] * 2 + list("cdefg")
     found, codes = columns_of(values)
     assert found.labels == (" = a", " = b", " is another")
-    assert_array_equal(codes, [0] * 10 + [1] * 5 + [2] * 7)
+    assert_array_equal(codes, [0] * 10 + [1] * 2 + [2] * 5)
     assert_array_equal(found.codes(["a", "new", "c", None]), [0, 2, 2, 2])
     # By weight: b is rare now, and a level without weight is none.
-    weight = np.array([1.0] * 10 + [0.5] * 5 + [1] * 4 + [0] + [3] * 2)
-    found, _ = columns_of(values, weight)
+    weight = np.array([1.0] * 10 + [0.5] * 2 + [1] * 3 + [0, 3])
+    found, _ = columns_of([*values[:-1], None], weight)
+    assert found.labels == (" = a", " is missing")
+    assert found.codes(["a", None]).tolist() == [0, 1]
+    weight = np.array([1.0] * 10 + [0.5] * 2 + [1] * 4 + [3])
+    found, _ = columns_of([*values[:-1], None], weight)
     assert found.labels == (" = a", " is missing", " is another")
-    assert_array_equal(found.codes(["b", "d"]), [2, 2])
-    assert len(found.numbers) == 4
+    assert_array_equal(found.codes(["b", "d", "new"]), [2, 2, 2])
+
+
+def test_a_few_levels_seen_once_are_the_average():
+    found, codes = columns_of(["a"] * 10 + ["b"] * 5 + list("cdef"))
+    assert found.labels == (" = a", " = b")
+    assert_array_equal(codes, [0] * 10 + [1] * 5 + [np.nan] * 4)
+    assert_array_equal(found.codes(["c", "new"]), [np.nan, np.nan])
+    # Where there are no others they have a column, which is constant.
+    assert columns_of(list("abc"))[0].labels == (" is another",)
+
+
+def test_levels_of_a_few_rows_are_told_apart():
+    rng = np.random.default_rng(0)
+    levels = np.repeat([f"level {i}" for i in range(50)], 4)
+    effect = np.repeat(rng.normal(size=50), 4)
+    frame = pd.DataFrame({"x": rng.normal(size=200), "kind": levels})
+    y = frame["x"] + effect + 0.2 * rng.normal(size=200)
+    train = np.arange(200) % 4 > 0
+    model = TwoLayerSoftmaxRegressor(**AUTO).fit(frame[train], y[train])
+    assert model.score(frame[~train], y[~train]) > 0.9
 
 
 def test_without_rare_levels_unknown_ones_are_the_average():
