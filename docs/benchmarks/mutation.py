@@ -5,8 +5,9 @@ Needs ``pip install mutmut``; then, for a hundred changes of one part of the cor
     python docs/benchmarks/mutation.py solver --sample 100 --seed 0
 
 works in a copy of the repository and prints the score and the changes that no test
-noticed. Each change meets the tests that run the changed function, the fastest first,
-for at most ``--seconds`` of them. ``mutation_explained.toml`` says of changes that no
+noticed. Each change meets the part's own tests that run the changed function, the
+fastest first and at most so many ``--seconds`` of them, and then those of other parts,
+unless ``--own`` leaves these out. ``mutation_explained.toml`` says of changes that no
 test can notice why that is so.
 """
 
@@ -36,10 +37,11 @@ EXPLAINED = tomllib.loads((HERE / "mutation_explained.toml").read_text())["expla
 
 @dataclass(frozen=True)
 class Part:
-    """Modules that are changed, and the tests that have to notice."""
+    """Modules that are changed, their own tests, and those for what these miss."""
 
     changed: tuple[str, ...]
-    tests: tuple[str, ...]
+    own: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 CERTIFICATE = (
@@ -49,36 +51,26 @@ CERTIFICATE = (
 # What whole fits show of the parts beneath them.
 FITS = tuple(
     f"estimator/test_{name}.py"
-    for name in (
-        "constant",
-        "magnitudes",
-        "regressor",
-        "silence",
-        "sketches",
-        "weights",
-    )
+    for name in ("constant", "magnitudes", "silence", "sketches", "units", "weights")
 )
 PARTS = {
     "solver": Part(
         ("_solver/*.py",),
-        # The paper's problem takes plain steps.
-        ("solver", "network/test_regimes.py", "paper/test_regression.py", *FITS),
+        ("solver",),
+        ("network/test_regimes.py", "paper/test_regression.py", *FITS),
     ),
     "network": Part(
-        ("_network/*.py",),
-        ("network", "rows/test_contract.py", "estimator/test_units.py", *FITS),
+        ("_network/*.py",), ("network",), ("inference", "rows/test_contract.py", *FITS)
     ),
     "inference": Part(
         ("_inference/*.py",),
-        ("inference", "estimator/test_callbacks.py", "estimator/test_scales.py", *FITS),
+        ("inference",),
+        ("estimator/test_callbacks.py", "estimator/test_scales.py", *FITS),
     ),
     "certificate": Part(
         tuple(f"_paper/{name}.py" for name in CERTIFICATE),
-        (
-            "paper/test_guarantees.py",
-            "paper/test_result.py",
-            *(f"paper/test_{name}.py" for name in CERTIFICATE),
-        ),
+        tuple(f"paper/test_{name}.py" for name in CERTIFICATE),
+        ("paper/test_guarantees.py", "paper/test_result.py"),
     ),
 }
 
@@ -89,15 +81,22 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--own", action="store_true", help="only the part's own tests")
     given = parser.parse_args()
+    part = PARTS[given.part]
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        make_copy(copy, PARTS[given.part])
-        run(copy, given.sample, given.seed, given.seconds)
-        report(copy, given.part)
+        copy = made_copy(Path(folder), part, part.own)
+        statuses = run(copy, given.seconds, given.sample, given.seed)
+        survivors = not_noticed(statuses)
+        differences = {name: difference(copy, name) for name in survivors}
+    if survivors and part.others and not given.own:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = made_copy(Path(folder), part, part.others)
+            statuses |= run(copy, given.seconds, *survivors)
+    report(given.part, statuses, differences)
 
 
-def make_copy(copy: Path, part: Part) -> None:
+def made_copy(copy: Path, part: Part, tests: tuple[str, ...]) -> Path:
     """The repository as mutmut reads it."""
     for name in COPIED:
         source = REPOSITORY / name
@@ -106,54 +105,67 @@ def make_copy(copy: Path, part: Part) -> None:
     settings = {
         "source_paths": ["sksoftnewton"],
         "only_mutate": [f"sksoftnewton/{pattern}" for pattern in part.changed],
-        "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in part.tests],
+        "pytest_add_cli_args_test_selection": [f"tests/{name}" for name in tests],
         "timeout_constant": 2.0,
         "timeout_multiplier": 2.0,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
     with (copy / "pyproject.toml").open("a") as file:
         file.write("\n".join(["", "[tool.mutmut]", *lines, ""]))
+    return copy
 
 
-def run(copy: Path, *arguments: float) -> None:
-    """Draw mutants and test them, with one process."""
+def run(copy: Path, *arguments: float | str) -> dict[str, str]:
+    """What became of mutants that are drawn or named, tested by one process."""
     command = [sys.executable, str(HERE / "mutation_run.py"), *map(str, arguments)]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": ""}
     with (copy / LOG).open("w") as log:
         subprocess.run(
             command, cwd=copy, env=environment, check=False, stdout=log, stderr=log
         )
-
-
-def report(copy: Path, part: str) -> None:
-    """Print the score, and the difference that each survivor is."""
-    codes: dict[str, int] = {}
+    codes: dict[str, int | None] = {}
     for file in (copy / "mutants").rglob("*.meta"):
-        found = json.loads(file.read_text())["exit_code_by_key"]
-        codes |= {name: code for name, code in found.items() if code is not None}
-    if not codes:
+        codes |= json.loads(file.read_text())["exit_code_by_key"]
+    statuses = {
+        name: str(status_by_exit_code[code])
+        for name, code in codes.items()
+        if code is not None
+    }
+    if not statuses:
         raise SystemExit(f"mutmut stopped early:\n{(copy / LOG).read_text()[-3000:]}")
-    statuses = {name: status_by_exit_code[code] for name, code in codes.items()}
-    counts = Counter(statuses.values())
-    survivors = [name for name, status in statuses.items() if status in NOT_NOTICED]
-    n_explained = 0
+    return statuses
+
+
+def not_noticed(statuses: dict[str, str]) -> list[str]:
+    return [name for name, status in statuses.items() if status in NOT_NOTICED]
+
+
+def difference(copy: Path, name: str) -> str:
+    """What a mutant changes."""
+    command = [sys.executable, "-m", "mutmut", "show", name]
+    return subprocess.run(
+        command, cwd=copy, check=False, capture_output=True, text=True
+    ).stdout
+
+
+def report(part: str, statuses: dict[str, str], differences: dict[str, str]) -> None:
+    """Print the survivors and the score."""
+    survivors = not_noticed(statuses)
+    explained = 0
     for name in survivors:
-        command = [sys.executable, "-m", "mutmut", "show", name]
-        shown = subprocess.run(
-            command, cwd=copy, check=False, capture_output=True, text=True
-        ).stdout
-        why = explanation(shown)
-        n_explained += why is not None
-        print(shown + (f"explained: {why}\n" if why else ""))
+        why = explanation(differences[name])
+        explained += why is not None
+        print(differences[name] + (f"explained: {why}\n" if why else ""))
+    noticed = len(statuses) - len(survivors)
     print(
-        f"{part}: {len(codes) - len(survivors)} of {len(codes)} noticed, {n_explained} "
-        f"explained; {dict(counts)}"
+        f"{part}: {noticed} of {len(statuses)} noticed, {explained} explained; "
+        f"{dict(Counter(statuses.values()))}"
     )
 
 
-def explanation(difference: str) -> str | None:
+def explanation(change: str) -> str | None:
     """Why no test can notice a change, if that is written down."""
-    lines = difference.splitlines()
+    lines = change.splitlines()
     before, after = (
         " ".join(x[1:].strip() for x in lines if x[:1] == sign and x[:3] != 3 * sign)
         for sign in "-+"

@@ -1,8 +1,9 @@
-"""mutmut for a random sample of mutants, each with its fastest tests first.
+"""mutmut for some mutants, each with its fastest tests first.
 
 Used by ``mutation.py`` inside its copy of the repository:
 
-    python mutation_run.py SAMPLE SEED SECONDS
+    python mutation_run.py SECONDS SAMPLE SEED
+    python mutation_run.py SECONDS NAME NAME …
 
 Tests that run a changed function are taken from the fastest on, for so many seconds
 in all; the first that fails ends the trial.
@@ -23,7 +24,15 @@ from mutmut.state import state
 
 
 def main() -> None:
-    sample, seed, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    seconds, *names = sys.argv[1:]
+    if names[0].isdigit():
+        names = drawn(int(names[0]), int(names[1]))
+    order_tests(float(seconds))
+    app._run(names, 1)
+
+
+def drawn(sample: int, seed: int) -> list[str]:
+    """Names of so many mutants of all that there are."""
     Path("mutants").mkdir(exist_ok=True)
     app.copy_src_dir()
     app.copy_also_copy_files()
@@ -33,9 +42,7 @@ def main() -> None:
     names: list[str] = []
     for file in Path("mutants").rglob("*.meta"):
         names += json.loads(file.read_text())["exit_code_by_key"]
-    drawn = random.Random(seed).sample(sorted(names), min(sample, len(names)))
-    order_tests(seconds)
-    app._run(drawn, 1)
+    return random.Random(seed).sample(sorted(names), min(sample, len(names)))
 
 
 def order_tests(seconds: float) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from sksoftnewton._solver.damped import damped_step, plain_step
 from sksoftnewton._solver.directions import Step
@@ -40,6 +41,42 @@ def test_a_step_that_promises_nothing_is_not_taken():
     start = Point.at(quadratic, np.ones(1))
     move = damped_step(quadratic, start, Fading(), 1e-2)
     assert move.stuck and move.point is start
+
+
+class Promising:
+    """A step to zero from so much damping on, and one uphill below; of one promise."""
+
+    def __init__(self, least, promise):
+        self.least, self.promise, self.seen = least, promise, []
+
+    def solve(self, gradient, damping):
+        self.seen.append(damping)
+        step = -1.0 if damping >= self.least else 10.0
+        return Step(np.full(1, step), self.promise)
+
+
+@pytest.mark.parametrize(
+    ("promise", "factor"), [(1.0, 1 / 3), (2.0, 1.0), (10.0, 2.0), (1e3, 2.0)]
+)
+def test_damping_grows_until_a_step_is_accepted_and_follows_its_success(
+    promise, factor
+):
+    quadratic = Problem(lambda x: x[0] ** 2, lambda x: 2 * x, lambda x: 2 * np.eye(1))
+    start, system = Point.at(quadratic, np.ones(1)), Promising(0.1, promise)
+    move = damped_step(quadratic, start, system, 1e-2)
+    np.testing.assert_allclose(system.seen, [1e-2, 4e-2, 16e-2])
+    assert move.n_trials == 3 and move.step_damping == system.seen[-1]
+    assert move.point.value == 0 and move.predicted == promise
+    np.testing.assert_allclose(move.damping, factor * system.seen[-1])
+
+
+def test_damping_has_a_smallest_and_a_largest_value():
+    quadratic = Problem(lambda x: x[0] ** 2, lambda x: 2 * x, lambda x: 2 * np.eye(1))
+    start = Point.at(quadratic, np.ones(1))
+    assert damped_step(quadratic, start, Promising(0.0, 1.0), 1e-12).damping == 1e-12
+    never = Promising(np.inf, 1.0)
+    move = damped_step(quadratic, start, never, 1e7)
+    assert never.seen == [1e7, 4e7] and move.stuck and move.damping == 1e7
 
 
 def test_a_plain_step_that_cannot_be_taken_leaves_the_point_where_it_is():

@@ -62,3 +62,25 @@ def test_history_counts_work_and_time():
     assert found.history[-1]["passes"] >= found.n_evaluations
     keys = {"loss", "gradient_norm", "damping", "n_rows", "sketch_size", "n_cg"}
     assert keys | {"passes", "time"} <= set(found.history[0])
+
+
+def test_from_a_saddle_the_loop_goes_on_where_it_is_told_to():
+    asked = []
+
+    class Counted(Problem):
+        n_calls = 0
+
+        def value_and_gradient(self, theta):
+            Counted.n_calls += 1
+            return super().value_and_gradient(theta)
+
+    def beyond(point):
+        asked.append(point.theta)
+        return np.array([1.5, 0.3]) if len(asked) == 1 else None
+
+    well = Counted(DOUBLE_WELL.value, DOUBLE_WELL.gradient, DOUBLE_WELL.hessian)
+    found = solve(well, [0.0, 1.0], beyond=beyond)
+    np.testing.assert_allclose(asked[0], 0, atol=1e-4)
+    np.testing.assert_allclose(found.point.theta, [1, 0], atol=1e-4)
+    assert found.status == "converged" and len(asked) == 2
+    assert found.n_evaluations == Counted.n_calls
