@@ -59,7 +59,7 @@ def test_so_is_a_column_of_a_polars_frame(values, message):
 def test_integers_beyond_the_largest_number_are_named():
     X, y = numbers().astype(object), numbers()[:, 0].tolist()
     X[3, 1] = y[5] = 10**400
-    with pytest.raises(ValueError, match="X holds an integer too large.*column 1"):
+    with pytest.raises(ValueError, match=r"X holds an integer too large.*column 1"):
         model().fit(X, numbers()[:, 0])
     with pytest.raises(ValueError, match="y holds an integer too large"):
         model().fit(numbers(), y)
