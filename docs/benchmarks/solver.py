@@ -2,10 +2,12 @@
 
 All on the same objective; L-BFGS-B, trust-ncg, Levenberg–Marquardt and "ours, same
 start" from the same random start, "ours" from the start that the estimator grows.
-Prints tables, writes docs/figures/solver.png:
+L-BFGS-B runs twice: with the package's gradient, and with one of plain NumPy. Prints
+tables, and writes docs/figures/solver.png unless only some problems are named:
 
     pip install ".[test]" plotnine matplotlib
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/solver.py
+    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/solver.py 20,000
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/solver.py --seeds 20
 """
 
@@ -58,13 +60,37 @@ class Trace:
         return seconds > LIMIT
 
 
-def scipy_solver(method, network, theta):
+def plain_gradient(network):
+    """F and its gradient as one would write them: float64, all rows at once."""
+    rows = network.rows.double
+    X, y = rows.whole().all_dense().T.copy(), rows.targets
+    alpha = network.alpha
+
+    def value_and_gradient(theta):
+        A1, A2 = network.layers(theta)
+        z = X @ A1.T
+        f = np.exp(z - z.max(axis=1, keepdims=True))
+        f /= f.sum(axis=1, keepdims=True)
+        c = f @ A2.T - y
+        penalty = alpha[0] * np.sum(A1**2) + alpha[1] * np.sum(A2**2)
+        value = 0.5 * np.sum(c**2) / len(y) + 0.5 * penalty
+        q = c @ A2
+        s = f * (q - np.sum(f * q, axis=1, keepdims=True))
+        first = s.T @ X / len(y) + alpha[0] * A1
+        second = c.T @ f / len(y) + alpha[1] * A2
+        return value, np.concatenate([first.ravel(), second.ravel()])
+
+    return value_and_gradient
+
+
+def scipy_solver(method, network, theta, gradient=None):
+    gradient = gradient or network.value_and_gradient
     trace, passes = Trace(), 0.0
 
     def value_and_gradient(x):
         nonlocal passes
         passes += 1
-        return network.value_and_gradient(x)
+        return gradient(x)
 
     def hessian_product(x, vector):
         nonlocal passes
@@ -206,6 +232,9 @@ def run_problem(name):
     with single_threaded_blas():
         traces = {
             "L-BFGS-B": scipy_solver("L-BFGS-B", network, theta),
+            "L-BFGS-B, plain NumPy": scipy_solver(
+                "L-BFGS-B", network, theta, plain_gradient(network)
+            ),
             "trust-ncg": scipy_solver("trust-ncg", network, theta),
             "exact LM": levenberg_marquardt(network, theta),
             "ours, same start": ours(whole, k, alpha, 0, theta),
@@ -214,9 +243,9 @@ def run_problem(name):
         return {name: evaluated(trace, network) for name, trace in traces.items()}
 
 
-def compare():
+def compare(names):
     results = {}
-    for name in PROBLEMS:
+    for name in names:
         results[name] = curves = run_problem(name)
         best = min(value for curve in curves.values() for *_, value in curve)
         rows = []
@@ -236,7 +265,8 @@ def compare():
             ["", "within 1 %, s / passes", "within 0.1 %", "end", "above the best"],
             rows,
         )
-    draw(results)
+    if len(results) == len(PROBLEMS):
+        draw(results)
 
 
 def draw(results):
@@ -262,15 +292,16 @@ def draw(results):
     for row in (0, 1):
         grid[row, 0].set_ylabel("F above the best, share")
     figure.legend(
-        *grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5
+        *grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6
     )
     save(figure, "solver.png")
 
 
-def success(n_seeds):
+def success(names, n_seeds):
     """Single runs from many seeds: how many end near the best of all."""
     rows, n_near = [], 0
-    for name, (make, k, alpha) in PROBLEMS.items():
+    for name in names:
+        make, k, alpha = PROBLEMS[name]
         whole = problem(*make())
         network = whole.network(k, (alpha, alpha))
         values, seconds, passes = [], [], []
@@ -297,18 +328,21 @@ def success(n_seeds):
         )
     columns = ["", "within 1 % of the best seed", "worst seed above it"]
     table([*columns, "median CPU s", "median passes", "most passes"], rows)
-    print(f"{n_near} of {n_seeds * len(PROBLEMS)} runs.")
+    print(f"{n_near} of {n_seeds * len(names)} runs.")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, help="success rate over so many seeds")
+    parser.add_argument("problems", nargs="*", help="parts of names; all by default")
     options = parser.parse_args()
     header()
+    wanted = options.problems or [""]
+    names = [name for name in PROBLEMS if any(part in name for part in wanted)]
     if options.seeds:
-        success(options.seeds)
+        success(names, options.seeds)
     else:
-        compare()
+        compare(names)
 
 
 if __name__ == "__main__":
