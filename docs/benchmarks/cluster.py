@@ -1,16 +1,20 @@
 """Memory maps and Dask: seconds, memory, passes and rounds; a model of the cost.
 
-Each fit runs in a process of its own, on files that are made once. Prints the section
-"Measured" of docs/cluster.md and what follows from it:
+Each fit runs in a process of its own, on files that are made once. Prints the tables
+of docs/cluster.md; ``--write`` puts them into the page. On two free cores all of it
+takes some ten minutes:
 
     pip install ".[dask]"
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python docs/benchmarks/cluster.py
 
-``--sizes 1000000`` leaves the larger size out, ``--repeats 3`` takes medians of the
-seconds of three fits each, in turn, and ``--folder`` says where the files are made.
+``--sizes 1000000`` leaves the larger size out, ``--repeats 1`` takes one fit of each
+way at the first size instead of medians of three, in turn, and ``--folder`` says where
+the files are made.
 """
 
 import argparse
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -21,15 +25,17 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from common import header, table
+from common import DOCS, header, put_in, table
 
 SIZES = (1_000_000, 10_000_000)
 FEATURES, UNITS = 10, 8
 CHUNKS, CHUNK_ROWS = 8, 500_000  # of a Dask array: at least, and about
-WAYS = ("in memory", "memory map", "n_jobs=2", "Dask, 1 worker", "Dask, 2 workers")
+ONE, TWO = "Dask, 1 worker", "Dask, 2 workers"
+WAYS = ("in memory", "memory map", "n_jobs=2", ONE, TWO)
 PENALTIES = ("auto", 1e-4)  # chosen by the evidence, and given
 INJECTED = (0.02, 0.1)  # seconds of latency a round
 FAR = (10**9, 100)  # rows and workers that the model is asked about
+SEARCH_ROWS = 100_000  # of the problems whose line searches are counted
 
 
 def make(folder, n):
@@ -65,6 +71,11 @@ def lazy(path, n):
     return da.concatenate(parts)
 
 
+def spent():
+    """CPU seconds of this process so far."""
+    return time.process_time()
+
+
 def held():
     """MB of this process that are not pages of files."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -89,25 +100,26 @@ class Peak:
         self.thread.join()
 
 
-def fitted(X, y, **kwargs):
+def fitted(X, y, client=None, **kwargs):
     from sksoftnewton import TwoLayerSoftmaxRegressor
 
+    def cpu():
+        return spent() + (sum(client.run(spent).values()) if client else 0.0)
+
     model = TwoLayerSoftmaxRegressor(UNITS, random_state=0, **kwargs)
-    searches = count_searches(len(X))
     with Peak() as peak:
-        began = time.perf_counter()
+        began, cpu_before = time.perf_counter(), cpu()
         model.fit(X, y)
-        seconds = time.perf_counter() - began
+        seconds, cpu_seconds = time.perf_counter() - began, cpu() - cpu_before
     passes = model.history_["passes"]
     before = [0.0, *passes[model.history_["n_rows"] < len(X)]]  # on samples
     return {
         "seconds": seconds,
+        "cpu": cpu_seconds,
         "passes": float(passes[-1]),
         "passes over all rows": float(passes[-1] - before[-1]),
         "rounds": int(model.history_["rounds"][-1]),
         "megabytes": peak.megabytes,
-        "searches": len(searches),
-        "shortened": sum(n_trials > 1 for n_trials in searches),
         "prediction": float(model.predict(np.full((1, FEATURES), 0.3))[0]),
     }
 
@@ -150,7 +162,7 @@ def fit_once(way, folder, n, alpha, latency=0.0):
             warm_up(lazy(X, n)[:20_000], lazy(y, n)[:20_000])
             if latency:
                 inject(latency)
-            found = fitted(lazy(X, n), lazy(y, n), alpha=alpha)
+            found = fitted(lazy(X, n), lazy(y, n), client, alpha=alpha)
             found["worker megabytes"] = max(client.run(held).values())
             found |= questions(lazy(X, n), lazy(y, n))
     print(json.dumps(found))
@@ -230,38 +242,32 @@ def measured(way, folder, n, alpha, latency=0.0):
     return json.loads(output.splitlines()[-1])
 
 
-def in_turn(folder, n, alpha, repeats):
-    """What each way finds, with the median of its seconds."""
+def in_turn(ways, folder, n, alpha, repeats, latency=0.0):
+    """What each way finds, with the medians of its seconds."""
     runs = [
-        {way: measured(way, folder, n, alpha) for way in WAYS} for _ in range(repeats)
+        {way: measured(way, folder, n, alpha, latency) for way in ways}
+        for _ in range(repeats)
     ]
     found = runs[0]
     for way, of_way in found.items():
-        of_way["seconds"] = float(np.median([run[way]["seconds"] for run in runs]))
+        for name in ("seconds", "cpu", "gradient", "latency"):
+            if name in of_way:
+                of_way[name] = float(np.median([run[way][name] for run in runs]))
     return found
 
 
-def ways_table(folder, n, alpha, repeats):
-    """All ways at one size and penalty; returns what was found."""
-    found = in_turn(folder, n, alpha, repeats)
+def ways_table(found, n, alpha):
+    """All ways at one size and penalty."""
     expected = found["in memory"]["prediction"]
-    print(
-        f"{n:,} rows, {FEATURES} features (float32), {UNITS} units, alpha={alpha!r}\n"
-    )
+    print(f"{size_of(n)} rows, `alpha={alpha!r}`:\n")
+    columns = "", "s", "CPU s", "passes (over all rows)", "rounds"
     table(
-        [
-            "",
-            "s",
-            "passes (over all rows)",
-            "rounds",
-            "MB beyond the data",
-            "MB a worker",
-            "differs by",
-        ],
+        [*columns, "MB beyond the data", "MB a worker", "differs by"],
         [
             (
                 way,
                 f"{f['seconds']:.1f}",
+                f"{f['cpu']:.1f}",
                 f"{f['passes']:.0f} ({f['passes over all rows']:.0f})",
                 f["rounds"] or "–",
                 f"{f['megabytes']:.0f}",
@@ -271,86 +277,189 @@ def ways_table(folder, n, alpha, repeats):
             for way, f in found.items()
         ],
     )
-    one = found["in memory"]
-    print(
-        f"Line searches on all rows: {one['searches']}, of which {one['shortened']} "
-        "took a second step length.\n"
-    )
-    return found
 
 
-def model_table(n, one, two):
-    """The parameters of the model, from one worker, and its check on two."""
-    rate = n / (one["gradient"] - one["latency"])
-    print(f"From a value with gradient over {n:,} rows:\n")
-    table(
-        ["", "measured"],
-        [
-            ("rows a second and worker", f"{rate:,.0f}"),
-            ("latency of a round, ms", f"{1e3 * one['latency']:.0f}"),
-            (f"bytes a round and chunk ({UNITS} units)", f"{one['bytes']:,}"),
-            ("1 worker, ms", f"{1e3 * one['gradient']:.0f}"),
-            (
-                "2 workers, ms (model)",
-                f"{1e3 * two['gradient']:.0f} "
-                f"({1e3 * (two['latency'] + n / (2 * rate)):.0f})",
-            ),
-        ],
-    )
-    return rate
+def size_of(n):
+    """A number of rows as a power of ten, where it is one."""
+    exponent = int(np.log10(n))
+    power = str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{power}" if n == 10**exponent else f"{n:,}"
 
 
-def latency_table(folder, n, alpha, base):
-    """Fits with late answers against the model: one latency more a round."""
-    rows = []
-    for latency in INJECTED:
-        found = measured("Dask, 2 workers", folder, n, alpha, latency)
-        predicted = base["seconds"] + base["rounds"] * latency
-        rows.append(
-            (f"{1e3 * latency:.0f}", f"{found['seconds']:.1f}", f"{predicted:.1f}")
+class Model:
+    """Seconds of a fit on w workers: what is done here, P n / (w r) + R ℓ.
+
+    Parameters
+    ----------
+    n : int, rows
+    found : dict, what one worker and two found on them, for each penalty
+    """
+
+    def __init__(self, n, found):
+        self.n, self.found = n, found
+        one = found[PENALTIES[-1]][ONE]
+        self.latency = one["latency"]
+        self.rate = n / (one["gradient"] - one["latency"])
+
+    def seconds(self, alpha, n, w):
+        here = self.found[alpha][ONE]["seconds"] - self._there(alpha, self.n, 1)
+        return here + self._there(alpha, n, w)
+
+    def _there(self, alpha, n, w):
+        one = self.found[alpha][ONE]
+        work = one["passes over all rows"] * n / (w * self.rate)
+        return work + one["rounds"] * self.latency
+
+    def parameters(self):
+        one, two = (self.found[PENALTIES[-1]][way] for way in (ONE, TWO))
+        of_two = self.latency + self.n / (2 * self.rate)
+        table(
+            ["a value with its gradient", "measured", "model"],
+            [
+                ("rows a second and worker", f"{self.rate:,.0f}", ""),
+                ("latency of a round, ms", f"{1e3 * self.latency:.0f}", ""),
+                (f"bytes a round and task ({UNITS} units)", f"{one['bytes']:,}", ""),
+                ("1 worker, ms", f"{1e3 * one['gradient']:.0f}", ""),
+                (
+                    "2 workers, ms",
+                    f"{1e3 * two['gradient']:.0f}",
+                    f"{1e3 * of_two:.0f}",
+                ),
+            ],
         )
-    print(f"{n:,} rows, alpha={alpha!r}, 2 workers, every answer late:\n")
-    table(["late by, ms", "s", "model, s"], rows)
+
+    def check(self, found):
+        """Whole fits against the model, whose local part is that of one worker."""
+        table(
+            ["rows", "`alpha`", "workers", "s", "model, s"],
+            [
+                (
+                    size_of(n),
+                    alpha,
+                    w,
+                    f"{found[n, alpha][way]['seconds']:.1f}",
+                    f"{self.seconds(alpha, n, w):.1f}",
+                )
+                for n, alpha in found
+                for w, way in ((1, ONE), (2, TWO))
+                if (n, w) != (self.n, 1)
+            ],
+        )
+
+    def pays(self):
+        """From how many rows a cluster is faster than one machine."""
+        rows = []
+        for w in (2, 10, 100):
+            limits = []
+            for alpha in PENALTIES:
+                one = self.found[alpha][ONE]
+                a_row = one["passes over all rows"] / self.rate * (1 - 1 / w)
+                limits.append(f"{one['rounds'] * self.latency / a_row:,.0f}")
+            rows.append((w, *limits))
+        table(["workers", *(f"rows, `alpha={a!r}`" for a in PENALTIES)], rows)
+
+    def far(self):
+        n, w = FAR
+        rows = []
+        for alpha in PENALTIES:
+            one = self.found[alpha][ONE]
+            work = one["passes over all rows"] * n / (w * self.rate)
+            rounds = one["rounds"] * self.latency
+            rows.append((f"`alpha={alpha!r}`", f"{work:.0f}", f"{rounds:.1f}"))
+        columns = "passes over all rows, s", "rounds, s"
+        table([f"{size_of(n)} rows on {w} workers", *columns], rows)
 
 
-def outlook(rate, latency, found):
-    """Where a cluster pays, and the far end."""
-    passes, rounds = found["passes over all rows"], found["rounds"]
+def latency_table(folder, n, alpha, repeats, found):
+    """Fits with late answers against the model: one latency more a round."""
+    base, rows = found[TWO], []
+    for late in INJECTED:
+        seconds = in_turn([TWO], folder, n, alpha, repeats, late)[TWO]["seconds"]
+        predicted = base["seconds"] + base["rounds"] * late
+        rows.append((f"{1e3 * late:.0f}", f"{seconds:.1f}", f"{predicted:.1f}"))
+    table(["every answer late by, ms", "s", "model, s"], rows)
+
+
+def searches_table():
+    """How many line searches on all rows of several problems take a second length."""
+    from sksoftnewton import TwoLayerSoftmaxRegressor
+
+    rng = np.random.default_rng(0)
+    X = rng.random((SEARCH_ROWS, FEATURES), dtype=np.float32)
+    noise = rng.normal(size=SEARCH_ROWS)
+    smooth = 10 * np.sin(np.pi * X[:, 0] * X[:, 1]) + 20 * (X[:, 2] - 0.5) ** 2
+    smooth += 10 * X[:, 3] + 5 * X[:, 4]
+    steps = np.sign(np.sin(9 * X[:, 0]) * np.sin(7 * X[:, 1]))
+    steps += np.abs(X[:, 2] - 0.3) + X[:, 3] ** 4
+    given = {"alpha": 1e-4}
+    problems = {
+        "Friedman's first function, `alpha=1e-4`": (smooth + noise, given),
+        "with `alpha=1e-7`": (smooth + noise, {"alpha": 1e-7}),
+        "on ramps": (smooth + noise, {**given, "basis": "ramps"}),
+        "its exponential, as logarithms": (
+            np.exp(smooth / 5 + 0.3 * noise),
+            {**given, "target_transform": "log"},
+        ),
+        'its exponential, `output_activation="exp"`': (
+            np.exp(smooth / 10) + 0.1 * np.abs(noise),
+            {**given, "output_activation": "exp"},
+        ),
+        "steps, 16 units, `alpha=1e-5`": (
+            steps + 0.1 * noise,
+            {"alpha": 1e-5, "n_hidden": 16},
+        ),
+        'steps, 8 units, `alpha="auto"`': (steps + 0.1 * noise, {}),
+    }
     rows = []
-    for w in (2, 10, 100):
-        pays = rounds * latency / (passes / rate * (1 - 1 / w))
-        rows.append((w, f"{pays:,.0f}"))
-    print(f"With {passes:.0f} passes over all rows and {rounds} rounds a fit:\n")
-    table(["workers", "faster than one machine from rows"], rows)
-    n, w = FAR
-    work = passes * n / (w * rate)
-    print(
-        f"{n:,} rows on {w} workers: {work:.0f} s of work and {rounds * latency:.0f} s "
-        f"of latency; {4 * n * FEATURES / w / 1e9:.1f} GB of float32 data a worker.\n"
-    )
+    for name, (y, kwargs) in problems.items():
+        found = count_searches(SEARCH_ROWS)
+        settings = {"n_hidden": UNITS, "random_state": 0, **kwargs}
+        TwoLayerSoftmaxRegressor(**settings).fit(X, y)
+        rows.append((name, len(found), sum(trials > 1 for trials in found)))
+    table(["problem", "line searches on all rows", "with a second length"], rows)
 
 
-def main(sizes, repeats, place):
-    header()
+def said(name, write, function, *arguments):
+    """What a function prints, which also goes into the page."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        function(*arguments)
+    print(f"-- {name} --\n\n{text.getvalue()}", flush=True)
+    if write:
+        put_in(DOCS / "cluster.md", name, text.getvalue().strip())
+
+
+def main(sizes, repeats, place, write):
+    first, found, late = sizes[0], {}, io.StringIO()
     for n in sizes:
         with tempfile.TemporaryDirectory(dir=place) as name:
             folder = Path(name)
             make(folder, n)
-            found = {a: ways_table(folder, n, a, repeats) for a in PENALTIES}
-            if n == sizes[0]:
-                given = found[PENALTIES[-1]]
-                one, two = given["Dask, 1 worker"], given["Dask, 2 workers"]
-                rate = model_table(n, one, two)
-                latency_table(folder, n, PENALTIES[-1], two)
-                for of_penalty in found.values():
-                    outlook(rate, one["latency"], of_penalty["Dask, 2 workers"])
+            for alpha in PENALTIES:
+                times = repeats if n == first else 1
+                found[n, alpha] = in_turn(WAYS, folder, n, alpha, times)
+                ways_table(found[n, alpha], n, alpha)
+            if n == first:
+                given = found[n, PENALTIES[-1]]
+                with contextlib.redirect_stdout(late):
+                    latency_table(folder, n, PENALTIES[-1], repeats, given)
+    model = Model(first, {alpha: found[first, alpha] for alpha in PENALTIES})
+    said("ways", write, lambda: [ways_table(f, *key) for key, f in found.items()])
+    said("parameters", write, model.parameters)
+    said("check", write, model.check, found)
+    said("late", write, lambda: print(late.getvalue()))
+    said("pays", write, model.pays)
+    said("far", write, model.far)
+    said("searches", write, searches_table)
+    said("versions", write, header)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", help="for the files, 440 MB at 10⁷ rows")
+    parser.add_argument("--write", action="store_true", help="into docs/cluster.md")
     parser.add_argument("--one", nargs=4, metavar=("WAY", "FOLDER", "N", "ALPHA"))
     parser.add_argument("--latency", type=float, default=0.0)
     arguments = parser.parse_args()
@@ -359,4 +468,4 @@ if __name__ == "__main__":
         alpha = alpha if alpha == "auto" else float(alpha)
         fit_once(way, Path(folder), int(n), alpha, arguments.latency)
     else:
-        main(arguments.sizes, arguments.repeats, arguments.folder)
+        main(arguments.sizes, arguments.repeats, arguments.folder, arguments.write)
