@@ -26,12 +26,15 @@ sys.meta_path.insert(0, Absent())
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, process):
     """The command line, in a folder of its own.
 
     It runs in this process, where a warning is an error; a new one would take longer to
-    import pandas than most tests take.
+    import pandas than most tests take. ``SKSOFTNEWTON_CLI=process`` starts one all the
+    same, for every test.
     """
+    if os.environ.get("SKSOFTNEWTON_CLI") == "process":
+        return process
 
     def run_here(*arguments, stdin=b""):
         out, err, given = (io.BytesIO(content) for content in (b"", b"", stdin))
@@ -52,7 +55,7 @@ def run(tmp_path, monkeypatch):
 def process(tmp_path):
     """The command line as a process, in a folder of its own."""
 
-    def run_there(*arguments, without=(), **environment):
+    def run_there(*arguments, stdin=b"", without=(), **environment):
         start = ["-m", "sksoftnewton"]
         if without:
             start = ["-c", WITHOUT.format(names=without) + MAIN]
@@ -60,6 +63,7 @@ def process(tmp_path):
             [sys.executable, *start, *map(str, arguments)],
             check=False,
             capture_output=True,
+            input=stdin,
             cwd=tmp_path,
             env=process_environment(**environment),
         )
