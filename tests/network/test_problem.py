@@ -245,3 +245,15 @@ def test_columns_of_the_other_sign_and_unit_have_equal_networks(penalty, log):
         for part, net, at in ((here, network, theta), (there, other, moved))
     ]
     np.testing.assert_allclose(scores[1], scores[0], rtol=1e-9)
+
+
+def test_targets_are_standardised_and_networks_have_the_coordinates_of_the_problem():
+    X, Y, weight = data(300)
+    made = problem(X, 1e3 * Y + 7, weight, penalty="logits")
+    targets = made.rows.targets
+    np.testing.assert_allclose(targets.mean(), 0, atol=1e-12)
+    np.testing.assert_allclose(targets.std(), 1, rtol=1e-12)
+    assert made.whitening is not None
+    assert made.network(2, (1e-3, 1e-3)).whitening is made.whitening
+    plain = problem(X, Y, weight)
+    assert plain.network(2, (1e-3, 1e-3)).whitening is None

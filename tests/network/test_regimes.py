@@ -176,3 +176,17 @@ def test_systems_go_on_with_the_metric_at_hand_and_a_new_network():
     assert systems(point, np.inf)._metric is before
     hessian, _ = Curvature(other, theta).gram(exact=True)
     np.testing.assert_array_equal(systems(point, 0.0)._system.hessian, hessian)
+
+
+def test_rows_are_drawn_with_equal_probability_unless_another_sketch_is_asked_for():
+    network, theta, *_ = make_network(n=3000, n_outputs=1)
+    point = Point.at(network, theta)
+
+    def matrix(kind):
+        rng = np.random.default_rng(0)
+        return regimes._Metrics(network, SKETCHED, Sketch(kind, 200), rng).at(point)
+
+    auto, uniform, leverage = map(matrix, ("auto", "uniform", "leverage"))
+    np.testing.assert_array_equal(auto.matrix, uniform.matrix)
+    assert not np.allclose(leverage.matrix, uniform.matrix)
+    assert auto.sketch_size == 200
