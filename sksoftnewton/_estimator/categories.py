@@ -86,26 +86,15 @@ def category(
     others : ndarray of shape (n, n_others), default=None
         Other columns, which have their share in the target where levels are many.
     """
-    place: dict[Any, int] = {}
-    which = np.array([place.setdefault(value, len(place)) for value in values])
-    totals = np.bincount(which, weight)
-    # Neither names nor codes of levels decide on their order: only what rows say.
-    sums = np.bincount(which, weight * Y[:, 0])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        order = np.lexsort((sums / totals, -totals))
-    order = order[totals[order] > 0]
-    known = np.array(list(place), dtype=object)[order]
-    rank = np.full(len(place), -1)
-    rank[order] = np.arange(len(order))
-    common = int(np.sum(totals > RARE))
-    # Levels are by weight: those from ``common`` on are rare.
-    merged = common == 0 or totals[order[common:]].sum() > FEW
+    known, level, totals = _levels(values, Y[:, 0], weight)
+    common = int(np.sum(totals > RARE))  # the others are rare
+    merged = common == 0 or totals[common:].sum() > FEW
     if common + merged > MOST_LEVELS:
-        fold = check_random_state(random_state).permutation(len(which)) % N_FOLDS
+        fold = check_random_state(random_state).permutation(len(level)) % N_FOLDS
         y = _one_target(Y, weight)
         if others is not None:
-            y = without_others(y, weight, rank[which], others)
-        return _of_many_levels(known, kind, rank[which], (y, weight), fold)
+            y = without_others(y, weight, level, others)
+        return _of_many_levels(known, kind, level, (y, weight), fold)
     labels = [_label(value) for value in known[:common]]
     if merged:
         labels.append(" is another")
@@ -114,6 +103,27 @@ def category(
     numbers[common:] = unknown
     found = Category(kind, tuple(known), numbers, tuple(labels), unknown)
     return found, found.codes(values)
+
+
+def _levels(
+    values: Sequence[Any], y: Array, weight: Array
+) -> tuple[NDArray[np.object_], Index, Array]:
+    """Levels of positive weight, the largest first, those of rows, and their weights.
+
+    Neither names nor codes of levels decide on their order: only what rows say. Rows of
+    other levels have −1.
+    """
+    place: dict[Any, int] = {}
+    which = np.array([place.setdefault(value, len(place)) for value in values])
+    totals = np.bincount(which, weight).astype(np.float64)
+    sums = np.bincount(which, weight * y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        order = np.lexsort((sums / totals, -totals))
+    order = order[totals[order] > 0]
+    rank = np.full(len(place), -1)
+    rank[order] = np.arange(len(order))
+    known: NDArray[np.object_] = np.array(list(place), dtype=object)[order]
+    return known, rank[which], totals[order]
 
 
 def _label(value: Any) -> str:
