@@ -15,7 +15,7 @@ from sksoftnewton._estimator.array_api import to_numpy
 from sksoftnewton._rows.standardisation import extremes
 
 NUMBERS = "biufc"  # kinds of NumPy dtypes
-TEXT, DATES = "text", "dates or times"
+TEXT, DATES, OBJECTS = "text", "dates or times", "values of type"
 LARGEST = float(np.finfo(np.float64).max)
 HINTS = {
     TEXT: " Text is taken in the columns that categorical_features names; with "
@@ -43,7 +43,9 @@ def numeric_input(given: Any, name: str, columns: Sequence[int] | None = None) -
     Raises
     ------
     ValueError
-        For masked entries, text, dates and other objects, with their column.
+        For masked entries, text and dates, with their column.
+    TypeError
+        For other objects, with their column.
     """
     given = unmasked(given, name)
     if given is None or sp.issparse(given):
@@ -52,6 +54,11 @@ def numeric_input(given: Any, name: str, columns: Sequence[int] | None = None) -
         found = _no_numbers(values)
         if found is not None:
             what, example = found
+            if what.startswith(OBJECTS):
+                raise TypeError(
+                    f"{name} holds {what}{label}: every entry of this argument must be "
+                    "a string or a number."
+                )
             hint = HINTS.get(what, "") if name == "X" else ""
             raise ValueError(
                 f"{name} holds {what}{label}{example}, but only numbers are accepted."
@@ -167,7 +174,7 @@ def _no_numbers(values: Any) -> tuple[str, str] | None:
         elif hasattr(value, "isoformat"):
             return DATES, ""
         elif not _may_be_number(value):
-            return f"values of type {type(value).__name__}", ""
+            return f"{OBJECTS} {type(value).__name__}", ""
     return None
 
 

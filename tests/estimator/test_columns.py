@@ -133,10 +133,9 @@ def test_arrow_tables():
 @pytest.mark.parametrize("kind", ["u", 1.0])
 def test_columns_of_anything_else_are_named(values, what, kind):
     frame, y = data()
-    with pytest.raises(ValueError, match=f"X holds {what}.* in column 'odd'|{what}"):
+    with pytest.raises((ValueError, TypeError), match=what) as error:
         model().fit(frame.assign(kind=kind, odd=values), y)
-    with pytest.raises(ValueError, match="'odd'"):
-        model().fit(frame.assign(kind=kind, odd=values), y)
+    assert "X holds" in str(error.value) and "column 'odd'" in str(error.value)
 
 
 def test_hints_are_about_what_was_found():
