@@ -29,6 +29,23 @@ def test_below_the_resolution_of_the_loss_the_gradient_decides():
     assert abs(found.point.theta[0]) < 1e-10
 
 
+def test_below_the_resolution_a_step_that_does_not_shorten_the_gradient_is_not_taken():
+    class Twice:
+        def __init__(self, following):
+            self.steps = [Step(np.full(1, -1.0), 1.0), following]
+
+        def solve(self, gradient, damping):
+            return self.steps.pop(0)
+
+    flat = Problem(lambda x: 1.0, lambda x: x, lambda x: np.eye(1), resolution=np.inf)
+    start = Point.at(flat, np.full(1, 3.0))
+    shorter, as_long = (Step(np.zeros(1), promise) for promise in (0.9, 1.0))
+    assert damped_step(flat, start, Twice(shorter), 1e-2).point.theta == 2
+    for following in (as_long, None):
+        move = damped_step(flat, start, Twice(following), 1e-2)
+        assert move.stuck and move.point is start
+
+
 def test_a_step_that_promises_nothing_is_not_taken():
     class Fading:
         """Promises a lot without damping and nothing with it."""

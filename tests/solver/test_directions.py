@@ -92,3 +92,8 @@ def test_every_solution_is_on_the_account():
         for n_solved in (1, 2):
             system.solve(gradient, 1.0)
             assert system.work == pytest.approx(before + n_solved * each)
+
+
+def test_a_system_knows_the_rows_its_matrix_is_from():
+    assert PrimalSystem(np.eye(2), np.ones(2), 7.0, 5).sketch_size == 5
+    assert PrimalSystem(np.eye(2), np.ones(2)).sketch_size == 0

@@ -55,6 +55,17 @@ def test_callback_sees_every_iteration_and_can_stop():
     assert seen == [row["loss"] for row in found.history]
 
 
+def test_history_says_where_the_matrix_was_indefinite_and_what_was_promised():
+    found = solve(DOUBLE_WELL, [0.1, 3.0])
+    indefinite = [row["indefinite"] for row in found.history]
+    assert indefinite[0] and not indefinite[-1]
+    definite = solve(DOUBLE_WELL, [2.0, 0.5], damping=1e-12, max_iter=1).history[0]
+    gradient = DOUBLE_WELL.gradient(np.array([2.0, 0.5]))
+    hessian = DOUBLE_WELL.hessian(np.array([2.0, 0.5]))
+    decrement = np.sqrt(gradient @ np.linalg.solve(hessian, gradient))
+    np.testing.assert_allclose(definite["decrement"], decrement, rtol=1e-6)
+
+
 def test_history_counts_work_and_time():
     found = solve(ROSENBROCK, [-1.2, 1.0])
     for name in ("passes", "time"):
