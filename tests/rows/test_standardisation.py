@@ -43,6 +43,17 @@ def test_rows_of_next_to_no_weight_cost_no_digits(sparse):
     np.testing.assert_allclose(s.scale, 1e-5, rtol=1e-9)
 
 
+def test_a_start_far_from_the_mean_costs_no_digits():
+    X = np.random.default_rng(0).normal(size=(100_000, 1))
+    X[0] = 1e8  # what deviations are counted from
+    s = Standardisation.of(X, np.ones(len(X)))
+    exact = X.astype(np.longdouble)
+    mean = exact.sum() / len(X)
+    std = np.sqrt(((exact - mean) ** 2).sum() / len(X))
+    np.testing.assert_allclose(s.mean, float(mean), rtol=1e-14)
+    np.testing.assert_allclose(s.scale, float(std), rtol=1e-14)
+
+
 @pytest.mark.parametrize("size", [1e-100, 1.0, 1e12, 1e149])
 def test_the_rounding_of_constants_is_scaled_down(size):
     X = size * (1 + np.finfo(float).eps * (np.arange(30.0) % 2))[:, None]
