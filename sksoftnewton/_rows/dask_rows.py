@@ -22,9 +22,10 @@ from sksoftnewton._rows.interface import (
     pseudo_inverse,
 )
 from sksoftnewton._rows.mapped import leaves_zeros_out
-from sksoftnewton._rows.rows import Rows, as_before, total_weight
+from sksoftnewton._rows.rows import Rows, as_before
 from sksoftnewton._rows.scratch import Scratch
 from sksoftnewton._rows.standardisation import Index, Standardisation
+from sksoftnewton._rows.stored import total_weight
 from sksoftnewton._rows.sums import Terms
 
 Array = NDArray[np.float64]
