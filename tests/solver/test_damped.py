@@ -94,6 +94,7 @@ def test_damping_has_a_smallest_and_a_largest_value():
     never = Promising(np.inf, 1.0)
     move = damped_step(quadratic, start, never, 1e7)
     assert never.seen == [1e7, 4e7] and move.stuck and move.damping == 1e7
+    assert move.n_trials == 2
 
 
 def test_a_plain_step_that_cannot_be_taken_leaves_the_point_where_it_is():

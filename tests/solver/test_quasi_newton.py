@@ -350,3 +350,27 @@ def test_every_factor_of_a_metric_is_on_the_account():
     solve, damping = indefinite.inverse(0.3)
     assert damping == 1.2 and indefinite.work == 7 + 2 * 27 / 6
     assert_allclose(solve(np.ones(3)), [1 / 2.2, 5.0, 1 / 2.2])
+
+
+def test_a_metric_without_a_matrix_takes_its_scale_from_the_pairs():
+    first, second = np.eye(2)
+    for matrix, scale in ((np.eye(2), 1.0), (None, 1 / 4)):
+        systems = QuasiNewton(lambda _, m=matrix: Metric(m, np.ones(2), 0.0, 0))
+        systems.at(None)
+        systems._pairs.add(first, 4 * first)
+        direction = systems._direction(second, lambda g: g)
+        assert_allclose(direction, -scale * second)
+
+
+def test_a_metric_in_which_nothing_is_found_is_damped_ten_times_more():
+    class Uphill(Quadratic):
+        def value_and_gradient(self, theta):
+            value, gradient = super().value_and_gradient(theta)
+            return value, -gradient
+
+    problem = Uphill(2)
+    systems = QuasiNewton(lambda _: Metric(np.eye(2), np.ones(2), 0.0, 0))
+    start = Point.at(problem, np.ones(2))
+    move, done = systems.at(start).advance(problem, start, 0.5, small_decrease(1e-8))
+    assert move.damping == 5.0 and not done and not move.stuck
+    assert move.point is start and move.n_trials == quasi_newton.SHORTENINGS + 1
