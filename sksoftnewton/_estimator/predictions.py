@@ -71,16 +71,17 @@ def _by_chunks(
 ) -> Any:
     """What a function makes of each chunk of X, an array of so many columns."""
     check_columns(estimator, X, reset=False)
-    # One node of the graph holds the model, however many chunks there are.
     model, *others = args
     if not hasattr(X, "columns"):
         X = as_array(X, "X")
         model.__dict__.pop("feature_names_in_", None)  # chunks have none
     dtype = _dtype_of(X, estimator)
     made = {"n_columns": n_columns, "out_dtype": dtype}
-    model, meta = dask.delayed(model, pure=False), np.empty((0, n_columns), dtype=dtype)
-    if hasattr(X, "columns"):
+    meta = np.empty((0, n_columns), dtype=dtype)
+    if hasattr(X, "columns"):  # of which older ones hand delayed objects on as they are
         return X.map_partitions(_of_part, function, model, *others, **made, meta=meta)
+    # One node of the graph holds the model, however many chunks there are.
+    model = dask.delayed(model, pure=False)
     chunks = X.chunks[0], (n_columns,)
     given = {"chunks": chunks, "dtype": dtype, "meta": meta}
     return X.map_blocks(_of_part, function, model, *others, **made, **given)
