@@ -3,7 +3,9 @@ import pytest
 
 from sksoftnewton._activations import ACTIVATION_NAMES, get_activation
 from sksoftnewton._network.problem import Problem
+from sksoftnewton._network.units import Units
 from sksoftnewton._rows.data import ArrayData
+from sksoftnewton._rows.standardisation import Standardisation
 from tests.references import objective, standardised
 
 SCALED = [name for name in ACTIVATION_NAMES if name != "identity"]
@@ -201,3 +203,14 @@ def problem_with(Y, activation="identity"):
         output_weights=None,
         n_threads=1,
     )
+
+
+def test_penalties_of_zero_stay_zero_and_those_that_are_no_numbers_are_named():
+    moments = Standardisation(np.zeros(1), np.ones(1))
+    units = Units(moments, moments, get_activation("exp"), loss=1e300, second=4.0)
+    assert units.alpha_inside((0.0, 0.0)) == (0.0, 0.0)
+    assert units.alpha((1e-300, 2.0)) == (1.0, 8.0)
+    with pytest.raises(ValueError, match="alpha_ would be too large"):
+        units.alpha((1e10, 1.0))
+    with pytest.raises(ValueError, match=r"too large or too small.*exp"):
+        units.alpha_inside((1e-10, 0.0))
