@@ -110,9 +110,11 @@ def test_days():
     zone = column("1970-01-02T00:00+06:00", "1970-01-02T00:00Z")
     np.testing.assert_array_equal(as_days(zone, "ISO8601"), [0.75, 1])
     np.testing.assert_array_equal(as_days(column("", ""), "ISO8601"), [NAN, NAN])
-    # Years far from ours are dates, and numbers are none.
+    # Years far from ours are dates, but for pandas 2, which counts nanoseconds; numbers
+    # are none.
     far = column("1000-01-02", "-0.2", "1234", "1970-01-02", dtype=str)
-    np.testing.assert_array_equal(as_days(far, "ISO8601"), [-354284, NAN, NAN, 1])
+    of_year_1000 = NAN if pd.__version__ < "3" else -354284
+    np.testing.assert_array_equal(as_days(far, "ISO8601"), [of_year_1000, NAN, NAN, 1])
 
 
 KINDS = {"b": "number", "c": "category", "a": "date"}

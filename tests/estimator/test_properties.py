@@ -252,6 +252,8 @@ def fitted_from(start, X, Y, weight=None, **params):
     model = TwoLayerSoftmaxRegressor(**FIXED, **params, warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # One penalty is given for all problems.
+        warnings.filterwarnings("ignore", "The fit is worse than the mean")
         model.set_params(max_iter=1).fit(
             X, target(Y), weight
         )  # sets what is overwritten
